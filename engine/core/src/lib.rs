@@ -1,0 +1,30 @@
+//! The pure core of Plimsoll: a stream of epochs in, exact ratios, tiers and effects out.
+//!
+//! It knows no file, socket, clock, thread, log, text format or float. State changes only in
+//! [`engine::Engine::step`]; the same epochs give the same verdicts, effects and state on every
+//! machine and for any number of lanes.
+#![forbid(unsafe_code)]
+#![deny(clippy::float_arithmetic)]
+
+mod actions;
+mod book;
+mod causes;
+mod codec;
+mod dedup;
+mod draft;
+pub mod effect;
+pub mod engine;
+pub mod input;
+mod lane;
+mod market;
+mod metrics;
+pub mod num;
+pub mod policy;
+pub mod rules;
+mod save;
+mod tiers;
+
+pub use codec::Corrupt;
+pub use engine::{AccountView, Engine, Exec, Sequential, StepStats};
+pub use lane::Lane;
+pub use save::StateHash;

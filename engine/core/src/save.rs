@@ -1,0 +1,309 @@
+//! Saving and loading the state, and its hash.
+//!
+//! The hash is a sum over accounts of a keyed hash of each account's canonical bytes, plus that of
+//! the market and of what is shared: it does not depend on lanes, caches or the order of work.
+
+use crate::actions::PendingAction;
+use crate::book::{Account, Contract, Counters, Extras};
+use crate::codec::{Codec, Corrupt, codec, get_all, put_all};
+use crate::dedup::{Remembered, Source};
+use crate::effect::{Acts, Tier};
+use crate::engine::Engine;
+use crate::input::{
+    AccountName, ActionKind, Basis, Board, Class, ClientClass, ContractName, ContractSide, CustomerName,
+    Exchange, IndexName, Line, LinesPatch, Order, OrderStatus, Receivable, SecurityName, SecurityRecord,
+    Side, SourceName,
+};
+use crate::lane::Lane;
+use crate::market::{Market, Security, Stored};
+use crate::num::{Date, Quantity, Time};
+use crate::policy::{
+    CallTerms, CollateralSell, Costs, Lines, Policy, Release, RepayContract, RepayOrder, SuspendedMark,
+};
+use crate::rules::{CapCondition, CapRow, LinePresetRow, MinimumRow, RestrictionRow, Rules};
+
+/// First bytes of a saved state: the format's name and version.
+const HEADER: &[u8; 8] = b"PLIMST01";
+
+codec!(newtype AccountName, SecurityName, IndexName, SourceName, CustomerName, ContractName, Date, Time, Acts);
+codec!(words Class, Board, ClientClass, ContractSide, Side, OrderStatus, Basis, Tier, ActionKind, Exchange,
+    SuspendedMark, RepayOrder, RepayContract, Release, CollateralSell);
+codec!(Contract {
+    quantity,
+    amount,
+    interest,
+    name,
+    security,
+    rate,
+    margin_ratio,
+    opened,
+    due,
+    through,
+    side
+});
+codec!(Receivable { amount, pay_date });
+codec!(Order { order, side, security, price, status, remaining });
+codec!(LinesPatch { lines, sale_floor, deadline_days, deadline_minute, call_basis, immediate_basis });
+codec!(Extras { lines, orders, receivables });
+codec!(Counters { tier_changed, restricted, lifted, suspect, against_restriction });
+codec!(Account { cash, other, contracts, extras, customer, counters, class, tier, restricted, suspect });
+codec!(Stored { price, set });
+codec!(SecurityRecord {
+    security,
+    exchange,
+    class,
+    board,
+    indices,
+    risk_warning,
+    delisting,
+    suspended,
+    suspended_since,
+    collateral,
+    haircut,
+    financing_margin,
+    short_margin,
+    pe_static
+});
+codec!(Security {
+    record,
+    last,
+    previous,
+    manual,
+    suspended_from,
+    levels_then,
+    quoted,
+    alarmed,
+    alarms,
+    haircut
+});
+codec!(PendingAction { kind, pay_date, per_share, ratio, price, compensation });
+codec!(Lines { at, band, inclusive });
+codec!(Costs { commission, stamp_duty, transfer_fee, slippage, commission_minimum });
+codec!(CallTerms { basis, immediate_basis, deadline_days, deadline_minute, sale_floor });
+codec!(Policy {
+    lines,
+    call,
+    costs,
+    suspended,
+    suspended_days,
+    year_days,
+    repay_order,
+    repay_contract,
+    release,
+    collateral_sell,
+    restrictions
+});
+codec!(CapRow { from, class, condition, cap });
+codec!(MinimumRow { from, side, class, minimum, reprice });
+codec!(RestrictionRow { preset, tier, refused });
+codec!(LinePresetRow {
+    preset,
+    lines,
+    sale_floor,
+    deadline_days,
+    deadline_minute,
+    call_basis,
+    immediate_basis,
+    suspended_days,
+    suspended
+});
+codec!(Rules { caps, minimums, restrictions, line_presets });
+codec!(Source { highest, ids, gaps, refusals, refused });
+
+impl Codec for Line {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Line::Absent => None,
+            Line::At(bp) => Some(*bp),
+        }
+        .put(out);
+    }
+    fn get(input: &mut &[u8]) -> Result<Self, Corrupt> {
+        Ok(Option::get(input)?.map_or(Line::Absent, Line::At))
+    }
+}
+
+impl Codec for CapCondition {
+    fn put(&self, out: &mut Vec<u8>) {
+        let (tag, list): (u8, &[IndexName]) = match self {
+            CapCondition::RiskWarningOrDelisting => (0, &[]),
+            CapCondition::PriceEarnings => (1, &[]),
+            CapCondition::BseIndex(list) => (2, list),
+            CapCondition::Bse => (3, &[]),
+            CapCondition::IndexIn(list) => (4, list),
+            CapCondition::Other => (5, &[]),
+            CapCondition::Always => (6, &[]),
+        };
+        tag.put(out);
+        put_all(list.iter(), out);
+    }
+    fn get(input: &mut &[u8]) -> Result<Self, Corrupt> {
+        let tag = u8::get(input)?;
+        let list = get_all(input)?;
+        Ok(match tag {
+            0 => CapCondition::RiskWarningOrDelisting,
+            1 => CapCondition::PriceEarnings,
+            2 => CapCondition::BseIndex(list),
+            3 => CapCondition::Bse,
+            4 => CapCondition::IndexIn(list),
+            5 => CapCondition::Other,
+            6 => CapCondition::Always,
+            _ => return Err(Corrupt),
+        })
+    }
+}
+
+impl Codec for Remembered {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.ring.put(out);
+    }
+    fn get(input: &mut &[u8]) -> Result<Self, Corrupt> {
+        let mut ids = Remembered::default();
+        for print in get_all::<u128, Vec<u128>>(input)? {
+            ids.insert(print);
+        }
+        Ok(ids)
+    }
+}
+
+impl Market {
+    /// The market but for what is recomputed from it.
+    fn put(&self, out: &mut Vec<u8>) {
+        self.securities.put(out);
+        self.listed.put(out);
+        self.levels.put(out);
+        self.levelled.put(out);
+        self.actions.put(out);
+        self.calendar.put(out);
+        self.day_starts.put(out);
+        self.last_day_end.put(out);
+        self.clock.put(out);
+        self.policy.put(out);
+        self.rules.put(out);
+        self.suspended.put(out);
+    }
+
+    fn get(input: &mut &[u8]) -> Result<Self, Corrupt> {
+        let securities = Codec::get(input)?;
+        let listed = Codec::get(input)?;
+        let levels = Codec::get(input)?;
+        let levelled = Codec::get(input)?;
+        let actions = Codec::get(input)?;
+        let calendar = Codec::get(input)?;
+        let day_starts = Codec::get(input)?;
+        let last_day_end = Codec::get(input)?;
+        let clock = Codec::get(input)?;
+        let mut market = Market::new(Codec::get(input)?, Codec::get(input)?);
+        market.suspended = Codec::get(input)?;
+        market.listed = listed;
+        market.levels = levels;
+        market.levelled = levelled;
+        market.actions = actions;
+        market.calendar = calendar;
+        market.day_starts = day_starts;
+        market.last_day_end = last_day_end;
+        market.clock = clock;
+        market.restore(securities);
+        Ok(market)
+    }
+}
+
+/// A sum of keyed hashes: the same for any order of its parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StateHash(pub [u64; 4]);
+
+impl StateHash {
+    /// Keys apart what is summed.
+    const KEY: &'static [u8; 32] = b"plimsoll state hash, version 1..";
+
+    fn add(&mut self, bytes: &[u8]) {
+        let hash = blake3::keyed_hash(Self::KEY, bytes);
+        for (sum, word) in self.0.iter_mut().zip(hash.as_bytes().chunks_exact(8)) {
+            let mut le = [0; 8];
+            le.copy_from_slice(word);
+            *sum = sum.wrapping_add(u64::from_le_bytes(le));
+        }
+    }
+}
+
+impl std::fmt::Display for StateHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|word| write!(f, "{word:016x}"))
+    }
+}
+
+impl Lane {
+    /// The canonical bytes of one account: name, books, holdings in order of entry.
+    fn put_account(&self, i: usize, out: &mut Vec<u8>) {
+        self.names[i].put(out);
+        self.accounts[i].put(out);
+        let (securities, quantities) = self.holdings.of(self.hot[i].extent);
+        put_all(securities.iter(), out);
+        put_all(quantities.iter(), out);
+    }
+}
+
+impl Engine {
+    /// The hash of the whole state.
+    #[must_use]
+    pub fn state_hash(&self) -> StateHash {
+        let mut hash = StateHash::default();
+        let mut bytes = Vec::new();
+        for lane in &self.lanes {
+            for i in 0..lane.accounts.len() {
+                bytes.clear();
+                lane.put_account(i, &mut bytes);
+                hash.add(&bytes);
+            }
+        }
+        bytes.clear();
+        self.put_shared(&mut bytes);
+        hash.add(&bytes);
+        hash
+    }
+
+    fn put_shared(&self, out: &mut Vec<u8>) {
+        self.market.put(out);
+        self.ordinals.put(out);
+        self.sources.put(out);
+        self.nameless.put(out);
+        self.waiting.put(out);
+        self.epoch.put(out);
+    }
+
+    /// The whole state as bytes, the same for any number of lanes.
+    #[must_use]
+    pub fn save(&self) -> Vec<u8> {
+        let mut out = HEADER.to_vec();
+        self.put_shared(&mut out);
+        self.accounts.put(&mut out);
+        for ordinal in 0..self.accounts {
+            let (lane, i) = self.place(ordinal);
+            self.lanes[lane].put_account(i, &mut out);
+        }
+        out
+    }
+
+    /// The state that [`Engine::save`] gave, over a number of lanes.
+    ///
+    /// # Errors
+    /// [`Corrupt`] where the bytes are no saved state of this version.
+    pub fn load(bytes: &[u8], lanes: usize) -> Result<Self, Corrupt> {
+        let mut rest = bytes.strip_prefix(HEADER).ok_or(Corrupt)?;
+        let input = &mut rest;
+        let market = Market::get(input)?;
+        let (ordinals, sources, nameless) = (Codec::get(input)?, Codec::get(input)?, Codec::get(input)?);
+        let (waiting, epoch, accounts) = (Codec::get(input)?, Codec::get(input)?, Codec::get(input)?);
+        let lanes = vec![Lane::default(); lanes.max(1)];
+        let mut engine = Engine { market, lanes, ordinals, accounts, sources, waiting, epoch, nameless };
+        for ordinal in 0..accounts {
+            let (name, account) = (AccountName::get(input)?, Account::get(input)?);
+            let securities: Vec<SecurityName> = Codec::get(input)?;
+            let quantities: Vec<Quantity> = Codec::get(input)?;
+            let holdings: Vec<_> = securities.into_iter().zip(quantities).collect();
+            let (lane, _) = engine.place(ordinal);
+            engine.lanes[lane].restore(name, account, &holdings, &engine.market);
+        }
+        if input.is_empty() { Ok(engine) } else { Err(Corrupt) }
+    }
+}

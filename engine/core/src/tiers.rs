@@ -1,0 +1,140 @@
+//! Tiers, lines and hysteresis (domain.md §6), in exact integers.
+//!
+//! A tier's test at a line of `line_bp` is `A × 10 000 < line_bp × D` (or ≤ where the line is
+//! inclusive). For given debts it fails from one threshold on: the smallest A at which it fails.
+//! So the assets that change nothing form one interval, and every path tests only that.
+
+use crate::effect::Tier;
+use crate::num::{Bp, ONE_BP, div_ceil};
+use crate::policy::{LineName, Lines, PAR};
+
+const TIERS_WITH_LINES: [(Tier, LineName); 4] = [
+    (Tier::Watch, LineName::Watch),
+    (Tier::Warning, LineName::Warning),
+    (Tier::Call, LineName::Call),
+    (Tier::Immediate, LineName::Immediate),
+];
+
+/// Smallest A at which a test at `line_bp` fails.
+fn threshold(line_bp: i128, debts: i128, inclusive: bool) -> i128 {
+    let product = line_bp * debts;
+    if inclusive { product.div_euclid(ONE_BP) + 1 } else { div_ceil(product, ONE_BP) }
+}
+
+/// The thresholds of watch … insolvent for given debts, each line raised by `band`; `i128::MIN`
+/// for a line that is absent.
+fn thresholds(lines: &Lines, debts: i128, band: Bp) -> [i128; 7] {
+    let mut at = [i128::MIN; 7];
+    for (tier, name) in TIERS_WITH_LINES {
+        if let Some(line) = lines.get(name) {
+            let inclusive = lines.inclusive & (1 << name as u8) != 0;
+            at[tier as usize] = threshold(i128::from(line) + i128::from(band), debts, inclusive);
+        }
+    }
+    at[Tier::Insolvent as usize] = threshold(i128::from(PAR) + i128::from(band), debts, false);
+    at
+}
+
+/// The worst tier whose test holds.
+fn worst(at: &[i128; 7], assets: i128) -> Tier {
+    Tier::ALL[2..].iter().rev().copied().find(|&t| assets < at[t as usize]).unwrap_or(Tier::Normal)
+}
+
+/// The tier an account moves to, and the assets `lo..hi` that would then change nothing while its
+/// debts stay (both with the recovery band of `lines`).
+pub(crate) struct Judged {
+    pub tier: Tier,
+    pub lo: i128,
+    pub hi: i128,
+}
+
+/// Judges assets against debts above zero; `settle` sets the band to 0 (`day_end`).
+pub(crate) fn judge(lines: &Lines, tier: Tier, assets: i128, debts: i128, settle: bool) -> Judged {
+    let raw = thresholds(lines, debts, 0);
+    let calm = thresholds(lines, debts, lines.band);
+    let now = worst(&raw, assets);
+    let relaxed = worst(if settle { &raw } else { &calm }, assets);
+    let tier = if tier == Tier::None || now > tier {
+        now
+    } else if relaxed < tier {
+        relaxed
+    } else {
+        tier
+    };
+    let lo = raw[tier as usize + 1..].iter().copied().max().unwrap_or(i128::MIN);
+    let hi = if tier == Tier::Normal {
+        i128::MAX
+    } else {
+        calm[tier as usize..].iter().copied().max().unwrap_or(i128::MAX)
+    };
+    Judged { tier, lo, hi }
+}
+
+/// A tier's own line, where it has one.
+pub(crate) fn line_of(lines: &Lines, tier: Tier) -> Option<Bp> {
+    match tier {
+        Tier::None | Tier::Normal => None,
+        Tier::Watch => lines.get(LineName::Watch),
+        Tier::Warning => lines.get(LineName::Warning),
+        Tier::Call => lines.get(LineName::Call),
+        Tier::Immediate => lines.get(LineName::Immediate),
+        Tier::Insolvent => Some(PAR),
+    }
+}
+
+/// The boundary next to the new tier on the side of the old one, without the band.
+pub(crate) fn boundary(lines: &Lines, from: Tier, to: Tier) -> Option<Bp> {
+    if to == Tier::None {
+        None
+    } else if to > from {
+        line_of(lines, to)
+    } else {
+        Tier::ALL[to as usize + 1..].iter().find_map(|&worse| line_of(lines, worse))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Policy;
+    use crate::rules::Rules;
+
+    fn lines() -> Lines {
+        let policy: Policy = crate::policy::PolicyDraft::default().resolve(&Rules::default()).unwrap();
+        policy.lines[0]
+    }
+
+    #[test]
+    fn each_line_at_minus_one_zero_and_plus_one_unit() {
+        let debts = 1_000_000_0000;
+        for (tier, line) in [
+            (Tier::Watch, 18_000),
+            (Tier::Warning, 15_000),
+            (Tier::Call, 13_000),
+            (Tier::Immediate, 11_500),
+            (Tier::Insolvent, 10_000),
+        ] {
+            let at = debts / 10_000 * line;
+            let of = |assets| judge(&lines(), Tier::Normal, assets, debts, false).tier;
+            assert_eq!(of(at - 1), tier);
+            assert!(of(at) < tier);
+            assert!(of(at + 1) < tier);
+        }
+    }
+
+    #[test]
+    fn the_interval_is_what_changes_nothing() {
+        let debts = 3_333;
+        for settle in [false] {
+            for tier in [Tier::Normal, Tier::Watch, Tier::Call, Tier::Insolvent] {
+                for assets in -10..7_000 {
+                    let judged = judge(&lines(), tier, assets, debts, settle);
+                    for next in assets - 3..assets + 3 {
+                        let stays = judge(&lines(), judged.tier, next, debts, settle).tier == judged.tier;
+                        assert_eq!(stays, (judged.lo..judged.hi).contains(&next), "{tier:?} {assets} {next}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -16,7 +16,7 @@ use crate::lane::{Close, Lane};
 use crate::market::{Market, Mover};
 use crate::num::{Date, Time};
 use crate::policy::PolicyDraft;
-use crate::rules::{RuleTable, Rules};
+use crate::rules::Rules;
 
 /// Runs a closure over every lane of a step; the lanes do not see one another.
 pub trait Exec {
@@ -90,9 +90,7 @@ impl Engine {
     ///
     /// # Errors
     /// The refusal of a faulty policy.
-    pub fn new(policy: &PolicyDraft, tables: Vec<RuleTable>, lanes: usize) -> Result<Self, Refusal> {
-        let mut rules = Rules::default();
-        tables.into_iter().for_each(|table| rules.replace(table));
+    pub fn new(policy: &PolicyDraft, rules: Rules, lanes: usize) -> Result<Self, Refusal> {
         let policy = policy.resolve(&rules)?;
         Ok(Engine {
             market: Market::new(policy, rules),
@@ -446,7 +444,12 @@ impl Engine {
             Close::Sweep
         };
         let market = &self.market;
-        exec.run(&mut self.lanes, &|lane| lane.close(close, market));
+        let work = |lane: &mut Lane| lane.close(close, market);
+        match close {
+            // Few accounts: waking the lanes would cost more than the work.
+            Close::Touched => Sequential.run(&mut self.lanes, &work),
+            Close::Sweep | Close::Every { .. } => exec.run(&mut self.lanes, &work),
+        }
         self.alarm_unmarked(out);
         self.merge(out);
         StepStats {

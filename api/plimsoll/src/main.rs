@@ -1,0 +1,52 @@
+//! The binary `plimsoll`: the only place that wires things together.
+#![forbid(unsafe_code)]
+
+mod check;
+mod lanes;
+mod replay;
+mod session;
+mod summary;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A real-time risk engine for margin financing and securities lending (融资融券).
+#[derive(Parser, Debug)]
+#[command(version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Replay event files: effects out, and the state of every account at the end.
+    Replay(replay::ReplayArgs),
+    /// Check policy and event files without running them: every fault with file, line and code.
+    Check(check::CheckArgs),
+    /// Print the JSON Schemas of inputs, effects, state lines and the policy.
+    Schema,
+}
+
+fn run(command: &Command) -> Result<(), String> {
+    match command {
+        Command::Replay(args) => replay::run(args),
+        Command::Check(args) => check::run(args, &mut io::stdout().lock()),
+        Command::Schema => {
+            let text = plimsoll_wire::schema::document();
+            writeln!(io::stdout(), "{text:#}").map_err(|cause| format!("cannot write: {cause}"))
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("{fault}");
+            ExitCode::from(1)
+        }
+    }
+}

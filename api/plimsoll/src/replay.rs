@@ -1,0 +1,172 @@
+//! `plimsoll replay`: event files in, effects and state out (events.md, "The replay command").
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use plimsoll_engine::policy::PolicyDraft;
+use plimsoll_files::{Chunk, EventFile, Record};
+use plimsoll_wire::door::Door;
+use plimsoll_wire::time::parse_time;
+
+use crate::session::{AsOf, Session, Sink};
+
+/// Replays event files through the core.
+#[derive(clap::Args, Debug)]
+pub struct ReplayArgs {
+    /// Event files in order: NDJSON, NDJSON under zstd, Parquet or Arrow; `-` is standard input.
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// Policy file (TOML), applied before the first epoch.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Where effects go, as NDJSON; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    effects: Option<PathBuf>,
+    /// Where one line per account goes at the end; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Where the state lines of all accounts go after every epoch, with its number; for audits.
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
+    /// Stop before the first epoch later than a time, or after an epoch number.
+    #[arg(long, value_name = "TIME|SEQ", value_parser = as_of)]
+    as_of: Option<AsOf>,
+    /// Lanes (and threads) the accounts are split over; the output is the same for any number.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    lanes: u16,
+    /// Print a summary: tiers over the day, worst accounts, refusals, throughput.
+    #[arg(long)]
+    summary: bool,
+}
+
+fn as_of(text: &str) -> Result<AsOf, String> {
+    if let Ok(number) = text.parse() {
+        return Ok(AsOf::Epoch(number));
+    }
+    parse_time(text).map(AsOf::Time).ok_or_else(|| "neither an epoch number nor an RFC 3339 time".to_owned())
+}
+
+/// Reads a policy file; all faults at once.
+pub fn read_policy(path: &Path) -> Result<PolicyDraft, String> {
+    let text = std::fs::read_to_string(path).map_err(|cause| format!("{}: {cause}", path.display()))?;
+    plimsoll_wire::policy::from_toml(&text, Door::new().rules()).map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(|fault| format!("{}: {fault}", path.display())).collect();
+        lines.join("\n")
+    })
+}
+
+fn sink(path: Option<&Path>) -> Result<Sink, String> {
+    let Some(path) = path else { return Ok(None) };
+    if path.as_os_str() == "-" {
+        return Ok(Some(Box::new(BufWriter::with_capacity(1 << 20, io::stdout()))));
+    }
+    let file = File::create(path).map_err(|cause| format!("{}: {cause}", path.display()))?;
+    Ok(Some(Box::new(BufWriter::with_capacity(1 << 20, file))))
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What ends the replay, naming the file and line.
+pub fn run(args: &ReplayArgs) -> Result<(), String> {
+    let policy = args.policy.as_deref().map_or(Ok(PolicyDraft::default()), read_policy)?;
+    let mut state = sink(args.state.as_deref())?;
+    let effects = sink(args.effects.as_deref())?;
+    let trace = sink(args.trace.as_deref())?;
+    let mut session = Session::new(&policy, usize::from(args.lanes), effects, trace)?
+        .until(args.as_of)
+        .summarised(args.summary);
+    let bar = Progress::over(&args.inputs);
+    for path in &args.inputs {
+        if session.done {
+            break;
+        }
+        replay_file(path, &mut session, &bar)?;
+    }
+    bar.finish();
+    let hash = session.finish(&mut state).map_err(|cause| format!("cannot write: {cause}"))?;
+    if let Some(text) = session.summary() {
+        eprintln!("{text}");
+    }
+    eprintln!("state_hash {hash}");
+    Ok(())
+}
+
+fn replay_file(path: &Path, session: &mut Session, bar: &Progress) -> Result<(), String> {
+    let mut file = EventFile::open(path).map_err(|fault| fault.to_string())?;
+    let name = file.name().to_owned();
+    while let Some(chunk) = file.next_chunk().map_err(|fault| fault.to_string())? {
+        match chunk {
+            Chunk::Lines(lines) => {
+                for (number, bytes) in lines {
+                    if take(Record::Line { number, bytes }, session, &name)? {
+                        return Ok(());
+                    }
+                }
+            }
+            Chunk::Rows(mut rows) => {
+                while let Some((number, fields)) = rows.advance() {
+                    if take(Record::Row { number, fields }, session, &name)? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        bar.look(file.consumed(), session);
+    }
+    bar.next_file(file.size().unwrap_or(0));
+    Ok(())
+}
+
+/// Takes one record; true where the replay is to stop.
+fn take(record: Record<'_>, session: &mut Session, name: &str) -> Result<bool, String> {
+    let cut = match record {
+        Record::Line { number, bytes } => session.door.line(bytes).map_err(|fault| {
+            format!("{name}, line {number}: no event: {} at byte {}", fault.what, fault.at)
+        })?,
+        Record::Row { fields, .. } => session.door.record(fields),
+    };
+    if let Some(cut) = cut {
+        session.step(cut).map_err(|cause| format!("cannot write: {cause}"))?;
+    }
+    Ok(session.done)
+}
+
+/// A progress bar on a terminal, by bytes of the input; nothing elsewhere.
+struct Progress {
+    bar: Option<ProgressBar>,
+    before: std::cell::Cell<u64>,
+}
+
+impl Progress {
+    fn over(inputs: &[PathBuf]) -> Self {
+        let sizes: Option<u64> = inputs.iter().map(|p| std::fs::metadata(p).ok().map(|m| m.len())).sum();
+        let bar = sizes.filter(|_| io::stderr().is_terminal()).map(|size| {
+            let bar = ProgressBar::new(size);
+            let form = "{bar:40} {percent:>3} %  {elapsed}  {msg}";
+            bar.set_style(ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar
+        });
+        Progress { bar, before: std::cell::Cell::new(0) }
+    }
+
+    fn look(&self, consumed: u64, session: &Session) {
+        let Some(bar) = &self.bar else { return };
+        let (epochs, accounts) = session.progress();
+        bar.set_position(self.before.get() + consumed);
+        bar.set_message(format!("{accounts} accounts, {epochs} epochs"));
+    }
+
+    fn next_file(&self, size: u64) {
+        self.before.set(self.before.get() + size);
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+            let _ = io::stderr().flush();
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! One replay: records in, epochs through the engine, effects, state and trace out.
+
+use std::io::{self, Write};
+use std::time::Instant;
+
+use plimsoll_engine::effect::Out;
+use plimsoll_engine::num::Time;
+use plimsoll_engine::policy::PolicyDraft;
+use plimsoll_engine::{AccountView, Engine, StateHash};
+use plimsoll_wire::door::{CutEpoch, Door};
+use plimsoll_wire::names::Names;
+use plimsoll_wire::print;
+
+use crate::lanes::Threads;
+use crate::summary::Summary;
+
+/// Where a replay stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsOf {
+    /// Before the first epoch later than this.
+    Time(Time),
+    /// After this epoch.
+    Epoch(u64),
+}
+
+/// A sink of bytes that may be absent.
+pub type Sink = Option<Box<dyn Write>>;
+
+/// The state of a replay.
+pub struct Session {
+    /// The door.
+    pub door: Door,
+    engine: Engine,
+    threads: Threads,
+    out: Out,
+    effects: Sink,
+    trace: Sink,
+    buffer: Vec<u8>,
+    as_of: Option<AsOf>,
+    /// Set once `as_of` is reached: nothing more is taken.
+    pub done: bool,
+    summary: Option<Summary>,
+    started: Instant,
+}
+
+impl Session {
+    /// A replay of a policy over a number of lanes.
+    ///
+    /// # Errors
+    /// A faulty policy, or no threads.
+    pub fn new(policy: &PolicyDraft, lanes: usize, effects: Sink, trace: Sink) -> Result<Self, String> {
+        let door = Door::new();
+        let engine = Engine::new(policy, door.rules().clone(), lanes)
+            .map_err(|refused| format!("{}: {}", refused.code.word(), refused.detail))?;
+        Ok(Session {
+            door,
+            engine,
+            threads: Threads::new(lanes)?,
+            out: Out::default(),
+            effects,
+            trace,
+            buffer: Vec::new(),
+            as_of: None,
+            done: false,
+            summary: None,
+            started: Instant::now(),
+        })
+    }
+
+    /// Stops at a time or an epoch.
+    #[must_use]
+    pub fn until(mut self, as_of: Option<AsOf>) -> Self {
+        self.as_of = as_of;
+        self
+    }
+
+    /// Counts what a summary shows.
+    #[must_use]
+    pub fn summarised(mut self, wanted: bool) -> Self {
+        self.summary = wanted.then(Summary::default);
+        self
+    }
+
+    /// Steps an epoch and writes what came of it.
+    ///
+    /// # Errors
+    /// When a sink cannot be written.
+    pub fn step(&mut self, cut: CutEpoch) -> io::Result<()> {
+        let late = match self.as_of {
+            Some(AsOf::Time(time)) => cut.epoch.clock > time,
+            Some(AsOf::Epoch(number)) => cut.epoch.number > number,
+            None => false,
+        };
+        if self.done || late {
+            self.done = true;
+            return Ok(());
+        }
+        self.engine.step(&cut.epoch, &self.threads, &mut self.out);
+        if let Some(summary) = &mut self.summary {
+            summary.count(cut.epoch.clock, &self.out);
+        }
+        if let Some(effects) = self.effects.as_mut().filter(|_| !self.out.effects.is_empty()) {
+            self.buffer.clear();
+            print::effects(&mut self.buffer, self.door.names(), &cut, &self.out);
+            effects.write_all(&self.buffer)?;
+        }
+        if let Some(trace) = &mut self.trace {
+            self.buffer.clear();
+            for ordinal in 0..self.engine.accounts() {
+                let view = self.engine.account(ordinal);
+                print::trace(&mut self.buffer, cut.epoch.number, &state_of(&view, self.door.names()));
+            }
+            trace.write_all(&self.buffer)?;
+        }
+        self.done = self.as_of == Some(AsOf::Epoch(cut.epoch.number));
+        self.door.recycle(cut);
+        Ok(())
+    }
+
+    /// Ends the replay: the last epoch, then the state lines and the sinks.
+    ///
+    /// # Errors
+    /// When a sink cannot be written.
+    pub fn finish(&mut self, state: &mut Sink) -> io::Result<StateHash> {
+        if let Some(cut) = self.door.finish() {
+            self.step(cut)?;
+        }
+        if let Some(state) = state {
+            const LINES: u32 = 4096;
+            let accounts = self.engine.accounts();
+            for first in (0..accounts).step_by(LINES as usize) {
+                self.buffer.clear();
+                for ordinal in first..accounts.min(first + LINES) {
+                    let view = self.engine.account(ordinal);
+                    print::state(&mut self.buffer, &state_of(&view, self.door.names()));
+                }
+                state.write_all(&self.buffer)?;
+            }
+            state.flush()?;
+        }
+        self.effects.as_mut().map_or(Ok(()), |sink| sink.flush())?;
+        self.trace.as_mut().map_or(Ok(()), |sink| sink.flush())?;
+        Ok(self.engine.state_hash())
+    }
+
+    /// The summary, where one is wanted.
+    #[must_use]
+    pub fn summary(&self) -> Option<String> {
+        let took = self.started.elapsed();
+        self.summary.as_ref().map(|summary| summary.text(&self.engine, self.door.names(), took))
+    }
+
+    /// Epochs and accounts so far.
+    #[must_use]
+    pub fn progress(&self) -> (u64, u32) {
+        (self.engine.epoch(), self.engine.accounts())
+    }
+}
+
+fn state_of<'a>(view: &'a AccountView, names: &'a Names) -> print::State<'a> {
+    print::State {
+        account: names.account(view.account),
+        customer: names.customer(view.customer),
+        tier: view.tier,
+        figures: &view.figures,
+    }
+}

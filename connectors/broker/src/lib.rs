@@ -1,0 +1,1 @@
+//! A seeded broker: books and feeds for replays, tests and benchmarks.

@@ -1,0 +1,229 @@
+//! Columns of a batch as values of the wire. What a column is, is found out once a batch.
+
+use crate::error::FileError;
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int64Array,
+    LargeStringArray, StringArray, StringViewArray, UInt64Array,
+};
+use arrow::buffer::NullBuffer;
+use arrow::compute::cast;
+use arrow::datatypes::{
+    ArrowPrimitiveType, DECIMAL128_MAX_PRECISION, DataType, Date32Type, Decimal128Type, Int64Type,
+    TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt64Type,
+};
+use plimsoll_wire::value::{Fields, Value};
+use std::borrow::Cow;
+
+/// What a time carries that no microsecond can state; no parser takes it for a time.
+const NO_TIME: &str = "a timestamp finer than microseconds or out of range";
+
+/// A column whose type is known.
+pub enum Column {
+    Null,
+    Bool(BooleanArray),
+    Integer(Int64Array),
+    Wide(UInt64Array),
+    Decimal(Decimal128Array, u8),
+    Text(StringArray),
+    LargeText(LargeStringArray),
+    ViewText(StringViewArray),
+    /// Keys, and the column of the values they stand for.
+    Dictionary(Int64Array, Box<Column>),
+    Time(Int64Array, TimeUnit),
+    Date(Date32Array),
+    /// Where each list ends (the first entry: where the first begins), and the items of all.
+    List(Vec<usize>, Option<NullBuffer>, Box<Column>),
+    Object(Vec<(String, Column)>, Option<NullBuffer>),
+}
+
+/// Names what is being resolved, for errors.
+pub struct Place<'a> {
+    pub file: &'a str,
+    pub column: String,
+}
+
+impl Place<'_> {
+    fn inner(&self, name: &str) -> Self {
+        Place { file: self.file, column: format!("{}.{name}", self.column) }
+    }
+
+    fn unfit(&self, kind: &DataType) -> FileError {
+        let (file, column) = (self.file.to_owned(), self.column.clone());
+        FileError::ColumnType { file, column, kind: kind.to_string() }
+    }
+}
+
+impl Column {
+    /// Resolves a column.
+    pub fn of(array: &ArrayRef, place: &Place<'_>) -> Result<Self, FileError> {
+        let (file, column) = (place.file, &place.column);
+        Ok(match array.data_type() {
+            DataType::Null => Column::Null,
+            DataType::Boolean => Column::Bool(array.as_boolean().clone()),
+            DataType::Float16 | DataType::Float32 | DataType::Float64 => {
+                return Err(FileError::Floating { file: file.into(), column: column.clone() });
+            }
+            DataType::UInt64 => Column::Wide(array.as_primitive::<UInt64Type>().clone()),
+            kind if kind.is_integer() => {
+                Column::Integer(primitive::<Int64Type>(array, &DataType::Int64, place)?)
+            }
+            DataType::Decimal32(_, scale)
+            | DataType::Decimal64(_, scale)
+            | DataType::Decimal128(_, scale) => {
+                let digits = u8::try_from(*scale).map_err(|_| place.unfit(array.data_type()))?;
+                let wide = DataType::Decimal128(DECIMAL128_MAX_PRECISION, *scale);
+                // A cast checks every value against the precision; a column of the width needs none.
+                let array = match array.data_type() {
+                    DataType::Decimal128(..) => array.as_primitive::<Decimal128Type>().clone(),
+                    _ => primitive::<Decimal128Type>(array, &wide, place)?,
+                };
+                Column::Decimal(array, digits)
+            }
+            DataType::Utf8 => Column::Text(array.as_string::<i32>().clone()),
+            DataType::LargeUtf8 => Column::LargeText(array.as_string::<i64>().clone()),
+            DataType::Utf8View => Column::ViewText(array.as_string_view().clone()),
+            DataType::Dictionary(..) => {
+                let dictionary = array.as_any_dictionary();
+                let keys = cast(dictionary.keys(), &DataType::Int64)
+                    .map_err(|_| place.unfit(array.data_type()))?;
+                let values = Column::of(dictionary.values(), place)?;
+                Column::Dictionary(keys.as_primitive::<Int64Type>().clone(), Box::new(values))
+            }
+            DataType::Timestamp(_, None) => {
+                return Err(FileError::NoZone { file: file.into(), column: column.clone() });
+            }
+            DataType::Timestamp(unit, Some(_)) => Column::Time(ticks(array, *unit), *unit),
+            DataType::Date32 => Column::Date(array.as_primitive::<Date32Type>().clone()),
+            DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
+                list(array, place)?
+            }
+            DataType::Struct(fields) => {
+                let array = array.as_struct();
+                let columns = fields.iter().zip(array.columns()).map(|(field, column)| {
+                    Ok((field.name().clone(), Column::of(column, &place.inner(field.name()))?))
+                });
+                Column::Object(columns.collect::<Result<_, FileError>>()?, array.nulls().cloned())
+            }
+            other => return Err(place.unfit(other)),
+        })
+    }
+
+    /// The value in a row.
+    pub fn value(&self, row: usize) -> Value<'_> {
+        match self {
+            Column::Null => Value::Null,
+            Column::Bool(array) => {
+                if array.is_null(row) { Value::Null } else { Value::Bool(array.value(row)) }
+            }
+            Column::Integer(array) => number(array, row).map_or(Value::Null, Value::Integer),
+            // What no signed integer holds still reads as a number, and is out of every bound.
+            Column::Wide(array) => match number(array, row) {
+                None => Value::Null,
+                Some(value) => i64::try_from(value)
+                    .map_or(Value::Decimal(i128::from(value), 0), Value::Integer),
+            },
+            Column::Decimal(array, scale) => {
+                number(array, row).map_or(Value::Null, |value| Value::Decimal(value, *scale))
+            }
+            Column::Text(array) => text(array.is_null(row), || array.value(row)),
+            Column::LargeText(array) => text(array.is_null(row), || array.value(row)),
+            Column::ViewText(array) => text(array.is_null(row), || array.value(row)),
+            Column::Dictionary(keys, values) => number(keys, row)
+                .and_then(|key| usize::try_from(key).ok())
+                .map_or(Value::Null, |key| values.value(key)),
+            Column::Time(array, unit) => match number(array, row) {
+                None => Value::Null,
+                Some(ticks) => micros(ticks, *unit)
+                    .map_or(Value::Text(Cow::Borrowed(NO_TIME)), Value::Time),
+            },
+            Column::Date(array) => number(array, row).map_or(Value::Null, Value::Date),
+            Column::List(ends, nulls, items) => {
+                if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+                    return Value::Null;
+                }
+                Value::List((ends[row]..ends[row + 1]).map(|item| items.value(item)).collect())
+            }
+            Column::Object(columns, nulls) => {
+                if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+                    return Value::Null;
+                }
+                let mut fields = Fields::with_capacity(columns.len());
+                push_fields(columns, row, &mut fields);
+                Value::Object(fields)
+            }
+        }
+    }
+}
+
+/// Appends the fields of a row.
+pub fn push_fields<'a>(columns: &'a [(String, Column)], row: usize, fields: &mut Fields<'a>) {
+    fields.extend(
+        columns.iter().map(|(name, column)| (Cow::Borrowed(name.as_str()), column.value(row))),
+    );
+}
+
+fn number<T: ArrowPrimitiveType>(
+    array: &arrow::array::PrimitiveArray<T>,
+    row: usize,
+) -> Option<T::Native> {
+    array.is_valid(row).then(|| array.value(row))
+}
+
+fn text<'a>(null: bool, value: impl FnOnce() -> &'a str) -> Value<'a> {
+    if null { Value::Null } else { Value::Text(Cow::Borrowed(value())) }
+}
+
+fn primitive<T: ArrowPrimitiveType>(
+    array: &ArrayRef,
+    kind: &DataType,
+    place: &Place<'_>,
+) -> Result<arrow::array::PrimitiveArray<T>, FileError> {
+    let array = cast(array, kind).map_err(|_| place.unfit(array.data_type()))?;
+    Ok(array.as_primitive::<T>().clone())
+}
+
+fn ticks(array: &ArrayRef, unit: TimeUnit) -> Int64Array {
+    match unit {
+        TimeUnit::Second => array.as_primitive::<TimestampSecondType>().reinterpret_cast(),
+        TimeUnit::Millisecond => {
+            array.as_primitive::<TimestampMillisecondType>().reinterpret_cast()
+        }
+        TimeUnit::Microsecond => {
+            array.as_primitive::<TimestampMicrosecondType>().reinterpret_cast()
+        }
+        TimeUnit::Nanosecond => {
+            array.as_primitive::<TimestampNanosecondType>().reinterpret_cast()
+        }
+    }
+}
+
+/// Microseconds of a timestamp, where they state it exactly.
+fn micros(ticks: i64, unit: TimeUnit) -> Option<i64> {
+    match unit {
+        TimeUnit::Second => ticks.checked_mul(1_000_000),
+        TimeUnit::Millisecond => ticks.checked_mul(1000),
+        TimeUnit::Microsecond => Some(ticks),
+        TimeUnit::Nanosecond => (ticks % 1000 == 0).then_some(ticks / 1000),
+    }
+}
+
+fn list(array: &ArrayRef, place: &Place<'_>) -> Result<Column, FileError> {
+    // Offsets of a valid array are ascending and not negative.
+    let (ends, items): (Vec<usize>, &ArrayRef) = match array.data_type() {
+        DataType::LargeList(_) => {
+            let lists = array.as_list::<i64>();
+            (lists.value_offsets().iter().map(|&end| end as usize).collect(), lists.values())
+        }
+        DataType::FixedSizeList(_, length) => {
+            let length = *length as usize;
+            let lists = array.as_fixed_size_list();
+            ((0..=array.len()).map(|row| row * length).collect(), lists.values())
+        }
+        _ => {
+            let lists = array.as_list::<i32>();
+            (lists.value_offsets().iter().map(|&end| end as usize).collect(), lists.values())
+        }
+    };
+    Ok(Column::List(ends, array.nulls().cloned(), Box::new(Column::of(items, place)?)))
+}

@@ -1,0 +1,32 @@
+//! A record of the wire, before anybody knows what it means: the same for a JSON object and a
+//! row of a table, so that one decoder judges both.
+
+use std::borrow::Cow;
+
+/// One value, as its carrier states it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// Null or absent.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// A JSON number, as its text: never through a float.
+    Number(&'a str),
+    /// A text.
+    Text(Cow<'a, str>),
+    /// An integer column.
+    Integer(i64),
+    /// A decimal column: unscaled digits and how many of them stand behind the point.
+    Decimal(i128, u8),
+    /// A timestamp column: microseconds since 1970-01-01T00:00:00Z.
+    Time(i64),
+    /// A date column: days since 1970-01-01.
+    Date(i32),
+    /// A list.
+    List(Vec<Value<'a>>),
+    /// An object or a struct column.
+    Object(Fields<'a>),
+}
+
+/// The fields of a record, in the order they stand in.
+pub type Fields<'a> = Vec<(Cow<'a, str>, Value<'a>)>;

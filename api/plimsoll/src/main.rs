@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod data;
 mod lanes;
 mod replay;
 mod session;
@@ -26,6 +27,12 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Check policy and event files without running them: every fault with file, line and code.
     Check(check::CheckArgs),
+    /// Generate a seeded broker: securities, accounts, openings, days of trading.
+    Generate(data::GenerateArgs),
+    /// Turn the real market files into event files.
+    Import(data::ImportArgs),
+    /// Print the day table of a replay from its effects.
+    Report(data::ReportArgs),
     /// Print the JSON Schemas of inputs, effects, state lines and the policy.
     Schema,
 }
@@ -34,6 +41,9 @@ fn run(command: &Command) -> Result<(), String> {
     match command {
         Command::Replay(args) => replay::run(args),
         Command::Check(args) => check::run(args, &mut io::stdout().lock()),
+        Command::Generate(args) => data::generate(args),
+        Command::Import(args) => data::import(args),
+        Command::Report(args) => data::report(args),
         Command::Schema => {
             let text = plimsoll_wire::schema::document();
             writeln!(io::stdout(), "{text:#}").map_err(|cause| format!("cannot write: {cause}"))

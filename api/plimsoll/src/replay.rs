@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use plimsoll_engine::policy::PolicyDraft;
@@ -97,10 +98,12 @@ pub fn run(args: &ReplayArgs) -> Result<(), String> {
 fn replay_file(path: &Path, session: &mut Session, bar: &Progress) -> Result<(), String> {
     let mut file = EventFile::open(path).map_err(|fault| fault.to_string())?;
     let name = file.name().to_owned();
+    let (started, mut records) = (Instant::now(), 0);
     while let Some(chunk) = file.next_chunk().map_err(|fault| fault.to_string())? {
         match chunk {
             Chunk::Lines(lines) => {
                 for (number, bytes) in lines {
+                    records += 1;
                     if take(Record::Line { number, bytes }, session, &name)? {
                         return Ok(());
                     }
@@ -108,6 +111,7 @@ fn replay_file(path: &Path, session: &mut Session, bar: &Progress) -> Result<(),
             }
             Chunk::Rows(mut rows) => {
                 while let Some((number, fields)) = rows.advance() {
+                    records += 1;
                     if take(Record::Row { number, fields }, session, &name)? {
                         return Ok(());
                     }
@@ -117,6 +121,7 @@ fn replay_file(path: &Path, session: &mut Session, bar: &Progress) -> Result<(),
         bar.look(file.consumed(), session);
     }
     bar.next_file(file.size().unwrap_or(0));
+    session.note_file(&name, records, started.elapsed());
     Ok(())
 }
 

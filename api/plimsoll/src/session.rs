@@ -1,7 +1,7 @@
 //! One replay: records in, epochs through the engine, effects, state and trace out.
 
 use std::io::{self, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use plimsoll_engine::effect::Out;
 use plimsoll_engine::num::Time;
@@ -123,7 +123,9 @@ impl Session {
     /// When a sink cannot be written.
     pub fn finish(&mut self, state: &mut Sink) -> io::Result<StateHash> {
         if let Some(cut) = self.door.finish() {
+            let (started, records) = (Instant::now(), cut.epoch.entries.len());
             self.step(cut)?;
+            self.note_file("the last epoch", records as u64, started.elapsed());
         }
         if let Some(state) = state {
             const LINES: u32 = 4096;
@@ -148,6 +150,14 @@ impl Session {
     pub fn summary(&self) -> Option<String> {
         let took = self.started.elapsed();
         self.summary.as_ref().map(|summary| summary.text(&self.engine, self.door.names(), took))
+    }
+
+    /// Notes how long a file took, for the summary. The last epoch of a file is open until the
+    /// next one cuts it.
+    pub fn note_file(&mut self, name: &str, records: u64, took: Duration) {
+        if let Some(summary) = &mut self.summary {
+            summary.note_file(name, records, took);
+        }
     }
 
     /// Epochs and accounts so far.

@@ -22,12 +22,6 @@ pub fn is_trading_day(date: Date) -> bool {
     date.is_weekday() && !holiday
 }
 
-/// The first trading day on or after a date.
-#[must_use]
-pub fn from(date: Date) -> Date {
-    (0..).map(|ahead| Date(date.0 + ahead)).find(|&day| is_trading_day(day)).unwrap_or(date)
-}
-
 /// The last trading day before a date.
 #[must_use]
 pub fn before(date: Date) -> Date {
@@ -57,7 +51,6 @@ mod tests {
     #[test]
     fn holidays_and_weekends_are_left_out() {
         assert_eq!(before(date(1, 19)), date(1, 16));
-        assert_eq!(from(date(2, 14)), date(2, 24));
         assert_eq!(days(date(2, 12), 3), [date(2, 12), date(2, 13), date(2, 24)]);
     }
 

@@ -53,7 +53,8 @@ impl Dice {
     /// A small, quick deviate of mean 0 and deviation 37 837: the sum of four even ones.
     pub fn quick(&mut self) -> i64 {
         let bits = self.bits();
-        let sum = (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48);
+        let sum =
+            (bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) + (bits >> 48);
         sum as i64 - 2 * 0xffff
     }
 
@@ -80,6 +81,8 @@ pub enum Purpose {
     Securities,
     /// One account.
     Account,
+    /// Whether it is in debt.
+    Debtor,
     /// Prices of one day or feed.
     Prices,
     /// What happens at the counter.
@@ -120,7 +123,7 @@ impl Urn {
         let total: u128 = weights.iter().map(|&w| u128::from(w)).sum();
         let count = weights.len() as u128;
         let mut left: Vec<u128> =
-            weights.iter().map(|&w| (u128::from(w) * count << 32) / total.max(1)).collect();
+            weights.iter().map(|&w| ((u128::from(w) * count) << 32) / total.max(1)).collect();
         let full: u128 = 1 << 32;
         let (mut small, mut large): (Vec<u32>, Vec<u32>) =
             (0..weights.len() as u32).partition(|&place| left[place as usize] < full);
@@ -163,7 +166,7 @@ mod tests {
         assert_eq!(pow2(3 * ONE), 8 << 32);
         assert_eq!(pow2(-ONE), 1 << 31);
         // The root of two is 1.41421356…
-        let root = pow2(ONE / 2) * 100_000_000 >> 32;
+        let root = (pow2(ONE / 2) * 100_000_000) >> 32;
         assert_eq!(root, 141_421_356);
     }
 

@@ -161,15 +161,9 @@ fn members(count: usize) -> Vec<(&'static Group, usize)> {
     let shares: usize = LISTING.iter().map(|group| group.share).sum();
     let mut all: Vec<(&Group, usize)> =
         LISTING.iter().map(|group| (group, count * group.share / shares)).collect();
-    let mut given: usize = all.iter().map(|(_, members)| members).sum();
-    // What rounding left over goes round, largest groups first (the listing's order).
-    for (_, members) in all.iter_mut().cycle() {
-        if given == count {
-            break;
-        }
-        *members += 1;
-        given += 1;
-    }
+    // Rounding leaves less than one a group: the listing's first ones take it.
+    let given: usize = all.iter().map(|(_, members)| members).sum();
+    all.iter_mut().take(count - given).for_each(|(_, members)| *members += 1);
     all
 }
 
@@ -181,7 +175,7 @@ fn weights(count: u64, mean_positions: u64) -> Vec<u64> {
         let total: u128 = weights.iter().map(|&w| u128::from(w)).sum();
         u128::from(weights[0]) * u128::from(1000 * mean_positions) >= total * u128::from(MOST_HELD)
     };
-    let (mut low, mut high) = (1, 4096);
+    let (mut low, mut high) = (1_u64, 4096);
     while low < high {
         let middle = (low + high).div_ceil(2);
         if enough(middle) { low = middle } else { high = middle - 1 }

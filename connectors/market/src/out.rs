@@ -277,7 +277,8 @@ impl Events {
                 list_date: None,
                 per_share: cash.then_some(value),
                 ratio: (!cash).then_some(value),
-                price: (kind == ActionKind::Rights).then_some(terms.rights_price / YUAN),
+                // A few old issues have prices finer than the wire's: rounded half up to 1/10 000 yuan.
+                price: (kind == ActionKind::Rights).then_some((terms.rights_price + YUAN / 2) / YUAN),
                 compensation: None,
             };
             self.write(&id, at, &row)?;

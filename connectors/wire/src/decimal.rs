@@ -43,40 +43,43 @@ pub fn parse(text: &str, decimals: u32) -> Result<i128, BadDecimal> {
         _ => (false, bytes),
     };
     // Eighteen characters and a shift of eight decimals cannot leave 128 bits.
-    let value = if digits.len() <= 18 {
-        short(digits, decimals)?
-    } else {
-        long(digits, decimals)?
-    };
+    let value = if digits.len() <= 18 { short(digits, decimals)? } else { long(digits, decimals)? };
     Ok(if negative { -value } else { value })
 }
 
+/// At most eighteen characters: digits and shift fit 64 bits each, so nothing here can overflow,
+/// and the checks of every step would cost more than the steps.
 fn short(digits: &[u8], decimals: u32) -> Result<i128, BadDecimal> {
     let mut value = 0_u64;
     let mut at = 0;
-    while at < digits.len() && digits[at].is_ascii_digit() {
-        value = value * 10 + u64::from(digits[at] - b'0');
+    while let Some(digit) = digit_at(digits, at) {
+        value = value.wrapping_mul(10).wrapping_add(digit);
         at += 1;
     }
     if at == 0 {
         return Err(BadDecimal::Form);
     }
-    if at == digits.len() {
-        return Ok(i128::from(value) * POWERS[decimals as usize]);
-    }
-    let fraction = &digits[at + 1..];
-    if digits[at] != b'.' || fraction.is_empty() {
-        return Err(BadDecimal::Form);
-    }
-    let kept = fraction.len().min(decimals as usize);
-    for &byte in &fraction[..kept] {
-        if !byte.is_ascii_digit() {
+    let mut kept = 0;
+    if at < digits.len() {
+        if digits[at] != b'.' || at + 1 == digits.len() {
             return Err(BadDecimal::Form);
         }
-        value = value * 10 + u64::from(byte - b'0');
+        let fraction = &digits[at + 1..];
+        while kept < decimals as usize {
+            let Some(digit) = digit_at(fraction, kept) else { break };
+            value = value.wrapping_mul(10).wrapping_add(digit);
+            kept += 1;
+        }
+        only_zeros(&fraction[kept..])?;
     }
-    only_zeros(&fraction[kept..])?;
-    Ok(i128::from(value) * POWERS[decimals as usize - kept])
+    let shift = POWERS[decimals as usize - kept] as u64;
+    Ok(u128::from(value).wrapping_mul(u128::from(shift)) as i128)
+}
+
+#[inline]
+fn digit_at(digits: &[u8], at: usize) -> Option<u64> {
+    let digit = digits.get(at)?.wrapping_sub(b'0');
+    (digit < 10).then_some(u64::from(digit))
 }
 
 fn long(digits: &[u8], decimals: u32) -> Result<i128, BadDecimal> {
@@ -84,7 +87,8 @@ fn long(digits: &[u8], decimals: u32) -> Result<i128, BadDecimal> {
         Some(point) => (&digits[..point], Some(&digits[point + 1..])),
         None => (digits, None),
     };
-    let fraction = fraction.map_or(Ok(&[][..]), |f| if f.is_empty() { Err(BadDecimal::Form) } else { Ok(f) })?;
+    let fraction =
+        fraction.map_or(Ok(&[][..]), |f| if f.is_empty() { Err(BadDecimal::Form) } else { Ok(f) })?;
     if whole.is_empty() || !whole.iter().chain(fraction).all(u8::is_ascii_digit) {
         return Err(BadDecimal::Form);
     }
@@ -211,9 +215,9 @@ pub fn write_ratio(out: &mut Vec<u8>, numerator: i128, denominator: i128) {
 
 /// Writes a line or rate of 1/10 000 with at least 2 and at most 4 decimals: `1.40`, `1.3333`.
 pub fn write_line(out: &mut Vec<u8>, value: u32) {
-    let decimals = if value % 100 == 0 {
+    let decimals = if value.is_multiple_of(100) {
         2
-    } else if value % 10 == 0 {
+    } else if value.is_multiple_of(10) {
         3
     } else {
         4

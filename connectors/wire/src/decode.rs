@@ -192,9 +192,7 @@ fn quote(names: &Names, slots: &Slots<'_, '_>) -> Quote {
         ask1: price(at!(QUOTE, "ask1")),
         limit_up: price(at!(QUOTE, "limit_up")),
         limit_down: price(at!(QUOTE, "limit_down")),
-        phase: slots
-            .number(at!(QUOTE, "phase"))
-            .map_or(Phase::Continuous, |at| Phase::ALL[at as usize]),
+        phase: slots.number(at!(QUOTE, "phase")).map_or(Phase::Continuous, |at| Phase::ALL[at as usize]),
     }
 }
 
@@ -292,11 +290,7 @@ fn opening(names: &mut Names, slots: &Slots<'_, '_>) -> Result<AccountInput, Ref
 }
 
 /// A contract of an opening, its name still to be given an ordinal.
-fn opening_contract<'v>(
-    names: &Names,
-    slots: &Slots<'v, '_>,
-    balance: &mut Balance<'v>,
-) -> OpeningContract {
+fn opening_contract<'v>(names: &Names, slots: &Slots<'v, '_>, balance: &mut Balance<'v>) -> OpeningContract {
     let code = slots.text(at!(CONTRACT, "security")).unwrap_or_default();
     let side = word(slots, at!(CONTRACT, "side"), ContractSide::ALL);
     let quantity = slots.or_zero(at!(CONTRACT, "quantity"));
@@ -502,3 +496,6 @@ fn calendar(slots: &Slots<'_, '_>) -> Result<Input, Refused> {
     dates.dedup();
     Ok(Input::Calendar(dates))
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,9 +10,7 @@ use crate::names::Names;
 use crate::read::Refused;
 use crate::value::{Fields, Value};
 use hashbrown::HashSet;
-use plimsoll_engine::input::{
-    Body, Code, Entry, Epoch, IndexName, Input, SecurityName, SourceName,
-};
+use plimsoll_engine::input::{Body, Code, Entry, Epoch, IndexName, Input, SecurityName, SourceName};
 use plimsoll_engine::num::Time;
 use plimsoll_engine::rules::Rules;
 
@@ -150,9 +148,9 @@ impl Door {
     /// Whether the open epoch ends before this readable event.
     fn ends_before(&self, at: Time, alone: bool, quoted: Target<'_>) -> bool {
         let lines = self.open.epoch.entries.len();
-        let differs = self.instant.is_some_and(|instant| {
-            instant != at || alone || self.alone || self.quoted.names(quoted)
-        });
+        let differs = self
+            .instant
+            .is_some_and(|instant| instant != at || alone || self.alone || self.quoted.names(quoted));
         differs || lines >= MAX_LINES
     }
 
@@ -220,10 +218,10 @@ impl Door {
         }
         let next = epoch.number + 1;
         let clock = epoch.clock;
-        let mut open = self.spare.take().unwrap_or_else(|| CutEpoch {
-            epoch: Epoch::new(next, clock),
-            details: Vec::new(),
-        });
+        let mut open = self
+            .spare
+            .take()
+            .unwrap_or_else(|| CutEpoch { epoch: Epoch::new(next, clock), details: Vec::new() });
         open.epoch.number = next;
         open.epoch.entries.clear();
         open.epoch.text.clear();
@@ -337,3 +335,6 @@ impl Quoted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,8 @@
 //! each may hold. The decoder and the JSON Schema both read these tables, and nothing else.
 
 use plimsoll_engine::input::{
-    ActionKind, Basis, Board, CashReason, Class, ClientClass, ContractSide, InterestKind, OrderStatus,
-    Phase, Side,
+    ActionKind, Basis, Board, CashReason, Class, ClientClass, ContractSide, InterestKind, OrderStatus, Phase,
+    Side,
 };
 use plimsoll_engine::num::{BP_BOUND, MONEY_BOUND, PER_SHARE_BOUND, PRICE_BOUND, QUANTITY_BOUND};
 
@@ -229,8 +229,7 @@ pub static QUOTE: Table = Table::new(
 );
 
 /// `index`
-pub static INDEX: Table =
-    Table::new("index", &[req("index", Kind::Name), req("level", AMOUNT)]);
+pub static INDEX: Table = Table::new("index", &[req("index", Kind::Name), req("level", AMOUNT)]);
 
 /// `mark`
 pub static MARK: Table = Table::new(
@@ -282,13 +281,13 @@ pub static LINES: Table = Table::new(
     "lines",
     &[
         req("account", Kind::Name),
-        opt("free", Kind::Line),
+        opt("free", RATIO),
         opt("watch", Kind::Line),
         opt("warning", Kind::Line),
         opt("call", Kind::Line),
         opt("immediate", Kind::Line),
-        opt("restore_call", Kind::Line),
-        opt("restore_sale", Kind::Line),
+        opt("restore_call", RATIO),
+        opt("restore_sale", RATIO),
         opt("sale_floor", SALE_FLOOR),
         opt("deadline_days", DAYS),
         opt("deadline_time", Kind::Minute),
@@ -347,21 +346,13 @@ pub static OPENING: Table = Table::new(
 /// `cash`
 pub static CASH: Table = Table::new(
     "cash",
-    &[
-        req("account", Kind::Name),
-        req("amount", MONEY),
-        req("reason", Kind::Word(CashReason::WORDS)),
-    ],
+    &[req("account", Kind::Name), req("amount", MONEY), req("reason", Kind::Word(CashReason::WORDS))],
 );
 
 /// `transfer`
 pub static TRANSFER: Table = Table::new(
     "transfer",
-    &[
-        req("account", Kind::Name),
-        req("security", Kind::Security),
-        req("quantity", SIGNED_QUANTITY),
-    ],
+    &[req("account", Kind::Name), req("security", Kind::Security), req("quantity", SIGNED_QUANTITY)],
 );
 
 /// `fill`
@@ -447,16 +438,12 @@ pub static DAY_END: Table = Table::new("day_end", &[req("date", Kind::Date)]);
 pub static CLOCK: Table = Table::new("clock", &[]);
 
 /// `policy`
-pub static POLICY: Table = Table::new(
-    "policy",
-    &[req("version", Kind::Label), req("policy", Kind::Policy), req("by", Kind::Text)],
-);
+pub static POLICY: Table =
+    Table::new("policy", &[req("version", Kind::Label), req("policy", Kind::Policy), req("by", Kind::Text)]);
 
 /// `rules`
-pub static RULES: Table = Table::new(
-    "rules",
-    &[req("version", Kind::Label), req("table", Kind::Name), req("rows", Kind::Rows)],
-);
+pub static RULES: Table =
+    Table::new("rules", &[req("version", Kind::Label), req("table", Kind::Name), req("rows", Kind::Rows)]);
 
 /// `calendar`
 pub static CALENDAR: Table = Table::new(
@@ -510,8 +497,22 @@ impl Type {
 
 /// Types of later features: known, and refused `not_enabled`.
 pub const LATER: &[&str] = &[
-    "haircut", "outlook", "signal", "relation", "exposure", "decision", "task", "delivery", "reply",
-    "preference", "freeze", "sale_quota", "borrow", "short_stat", "market_stat", "trade_report",
+    "haircut",
+    "outlook",
+    "signal",
+    "relation",
+    "exposure",
+    "decision",
+    "task",
+    "delivery",
+    "reply",
+    "preference",
+    "freeze",
+    "sale_quota",
+    "borrow",
+    "short_stat",
+    "market_stat",
+    "trade_report",
     "capital",
 ];
 
@@ -523,13 +524,13 @@ pub static POLICY_LINES: Table = Table::new(
     "lines",
     &[
         opt("preset", Kind::Name),
-        opt("free", Kind::Line),
+        opt("free", RATIO),
         opt("watch", Kind::Line),
         opt("warning", Kind::Line),
         opt("call", Kind::Line),
         opt("immediate", Kind::Line),
-        opt("restore_call", Kind::Line),
-        opt("restore_sale", Kind::Line),
+        opt("restore_call", RATIO),
+        opt("restore_sale", RATIO),
         opt("recovery_band", RATIO),
         opt("inclusive", Kind::Words(INCLUSIVE)),
     ],
@@ -569,8 +570,7 @@ pub static POLICY_MARKING: Table = Table::new(
 );
 
 /// `[interest]` of a policy.
-pub static POLICY_INTEREST: Table =
-    Table::new("interest", &[opt("year_days", Kind::Integer(1, 366))]);
+pub static POLICY_INTEREST: Table = Table::new("interest", &[opt("year_days", Kind::Integer(1, 366))]);
 
 /// `[repay]` of a policy.
 pub static POLICY_REPAY: Table = Table::new(
@@ -584,14 +584,8 @@ pub static POLICY_REPAY: Table = Table::new(
 );
 
 /// The sections of a policy.
-pub static POLICY_SECTIONS: &[&Table] = &[
-    &POLICY_LINES,
-    &POLICY_CALL,
-    &POLICY_COSTS,
-    &POLICY_MARKING,
-    &POLICY_INTEREST,
-    &POLICY_REPAY,
-];
+pub static POLICY_SECTIONS: &[&Table] =
+    &[&POLICY_LINES, &POLICY_CALL, &POLICY_COSTS, &POLICY_MARKING, &POLICY_INTEREST, &POLICY_REPAY];
 
 #[cfg(test)]
 mod tests {

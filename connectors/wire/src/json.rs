@@ -321,13 +321,15 @@ impl<'a> Parser<'a> {
 fn stop_of(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
+    const QUOTES: u64 = ONES * b'"' as u64;
+    const BACKSLASHES: u64 = ONES * b'\\' as u64;
     // The lowest set high bit of `zero(x)` marks the first byte of x that is 0; marks above it may
     // be false, and are not looked at.
     let zero = |x: u64| x.wrapping_sub(ONES) & !x & HIGHS;
     while let Some(chunk) = bytes[at..].first_chunk::<8>() {
         let x = u64::from_le_bytes(*chunk);
         let control = x.wrapping_sub(ONES * 0x20) & !x & HIGHS;
-        let found = zero(x ^ ONES * u64::from(b'"')) | zero(x ^ ONES * u64::from(b'\\')) | control;
+        let found = zero(x ^ QUOTES) | zero(x ^ BACKSLASHES) | control;
         if found != 0 {
             return at + found.trailing_zeros() as usize / 8;
         }
@@ -398,8 +400,10 @@ mod tests {
 
     #[test]
     fn a_line_becomes_a_record() {
-        let (fields, repeated) =
-            read(r#" { "a" : 1.50 , "b":"x\u00e9\ud83d\ude00\n","c":[true,false,null,-0,{"d":[]}], "e":{} } "#).unwrap();
+        let (fields, repeated) = read(
+            r#" { "a" : 1.50 , "b":"x\u00e9\ud83d\ude00\n","c":[true,false,null,-0,{"d":[]}], "e":{} } "#,
+        )
+        .unwrap();
         assert!(!repeated);
         assert_eq!(fields[0], ("a".into(), Value::Number("1.50")));
         assert_eq!(fields[1], ("b".into(), Value::Text("xé😀\n".into())));
@@ -418,13 +422,44 @@ mod tests {
     #[test]
     fn what_is_no_object_is_no_event() {
         for line in [
-            "", "null", "[]", "1", "\"x\"", "{", "}", "{]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
-            "{,}", "{\"a\":1 \"b\":2}", "{\"a\":1}x", "{\"a\":1}{}", "{a:1}", "{'a':1}",
-            "{\"a\":01}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":+1}", "{\"a\":1e}", "{\"a\":-}",
-            "{\"a\":NaN}", "{\"a\":tru}", "{\"a\":nulls}", "{\"a\":[1,]}", "{\"a\":[1 2]}",
-            "{\"a\":\"\t\"}", "{\"a\":\"\u{0}\"}", "{\"a\":\"x}", "{\"a\":\"\\x\"}",
-            "{\"a\":\"\\ud800\"}", "{\"a\":\"\\ud800\\u0041\"}", "{\"a\":\"\\udc00\"}",
-            "{\"a\":\"\\u12g4\"}", "{\"a\":\"\\u12", "\u{feff}{}",
+            "",
+            "null",
+            "[]",
+            "1",
+            "\"x\"",
+            "{",
+            "}",
+            "{]",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{,}",
+            "{\"a\":1 \"b\":2}",
+            "{\"a\":1}x",
+            "{\"a\":1}{}",
+            "{a:1}",
+            "{'a':1}",
+            "{\"a\":01}",
+            "{\"a\":1.}",
+            "{\"a\":.5}",
+            "{\"a\":+1}",
+            "{\"a\":1e}",
+            "{\"a\":-}",
+            "{\"a\":NaN}",
+            "{\"a\":tru}",
+            "{\"a\":nulls}",
+            "{\"a\":[1,]}",
+            "{\"a\":[1 2]}",
+            "{\"a\":\"\t\"}",
+            "{\"a\":\"\u{0}\"}",
+            "{\"a\":\"x}",
+            "{\"a\":\"\\x\"}",
+            "{\"a\":\"\\ud800\"}",
+            "{\"a\":\"\\ud800\\u0041\"}",
+            "{\"a\":\"\\udc00\"}",
+            "{\"a\":\"\\u12g4\"}",
+            "{\"a\":\"\\u12",
+            "\u{feff}{}",
         ] {
             assert!(read(line).is_err(), "{line}");
         }

@@ -2,9 +2,7 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
-use plimsoll_engine::input::{
-    AccountName, ContractName, CustomerName, IndexName, SecurityName, SourceName,
-};
+use plimsoll_engine::input::{AccountName, ContractName, CustomerName, SecurityName, SourceName};
 use std::hash::BuildHasher;
 
 /// Hashes of names must not differ between runs: nothing may depend on them, and nothing could
@@ -63,9 +61,7 @@ impl Interner {
         }
         text.push_str(name);
         ends.push(end);
-        table.insert_unique(hash, ordinal, |&known| {
-            HASHER.hash_one(text_of(text, ends, known).as_bytes())
-        });
+        table.insert_unique(hash, ordinal, |&known| HASHER.hash_one(text_of(text, ends, known).as_bytes()));
         ordinal
     }
 
@@ -131,12 +127,6 @@ impl Names {
     #[must_use]
     pub fn contract(&self, name: ContractName) -> &str {
         self.contracts.name(name.0)
-    }
-
-    /// An index's name.
-    #[must_use]
-    pub fn index(&self, name: IndexName) -> &str {
-        self.indices.name(name.0)
     }
 
     /// A source's name.

@@ -2,15 +2,15 @@
 //! listed at once.
 
 use crate::fields::{
-    Kind, MAX_FIELDS, POLICY_CALL, POLICY_COSTS, POLICY_INTEREST, POLICY_LINES, POLICY_MARKING,
-    POLICY_REPAY, POLICY_SECTIONS, Table,
+    Kind, MAX_FIELDS, POLICY_CALL, POLICY_COSTS, POLICY_INTEREST, POLICY_LINES, POLICY_MARKING, POLICY_REPAY,
+    POLICY_SECTIONS, Table,
 };
 use crate::read::{NO_LINE, judge};
 use crate::value::{Fields, Value};
 use plimsoll_engine::input::{Basis, ClientClass, Line};
 use plimsoll_engine::policy::{
-    CallDraft, CollateralSell, LineName, Lines, LinesDraft, PolicyDraft, Release, RepayContract,
-    RepayOrder, SuspendedMark,
+    CallDraft, CollateralSell, LineName, Lines, LinesDraft, PolicyDraft, Release, RepayContract, RepayOrder,
+    SuspendedMark,
 };
 use plimsoll_engine::rules::Rules;
 use std::fmt;
@@ -96,12 +96,7 @@ fn fields_of<'t>(
     fields
 }
 
-fn value_of<'t>(
-    value: &'t DeValue<'_>,
-    text: &str,
-    path: &str,
-    lines: &mut Vec<(String, u32)>,
-) -> Value<'t> {
+fn value_of<'t>(value: &'t DeValue<'_>, text: &str, path: &str, lines: &mut Vec<(String, u32)>) -> Value<'t> {
     /// Of the kind of a number, and read by nothing.
     const UNREADABLE: Value<'_> = Value::Number("");
     match value {
@@ -221,8 +216,7 @@ impl Reader {
                 draft.repay_order = section.word(&POLICY_REPAY, "order", RepayOrder::ALL);
                 draft.repay_contract = section.word(&POLICY_REPAY, "contract", RepayContract::ALL);
                 draft.release = section.word(&POLICY_REPAY, "release", Release::ALL);
-                draft.collateral_sell =
-                    section.word(&POLICY_REPAY, "collateral_sell", CollateralSell::ALL);
+                draft.collateral_sell = section.word(&POLICY_REPAY, "collateral_sell", CollateralSell::ALL);
             }
         }
     }
@@ -281,7 +275,8 @@ impl Reader {
 
     /// The lines of a section over those of its base, if they can be told.
     fn ordered(&mut self, path: &str, draft: &LinesDraft, base: Lines, rules: &Rules) -> Option<Lines> {
-        let own = |fault: &Fault| fault.path.strip_prefix(path).is_some_and(|key| key.matches('.').count() <= 1);
+        let own =
+            |fault: &Fault| fault.path.strip_prefix(path).is_some_and(|key| key.matches('.').count() <= 1);
         let clean = !self.faults.iter().any(own);
         let mut lines = base;
         if let Some(name) = &draft.preset {
@@ -289,7 +284,7 @@ impl Reader {
                 self.fault(join(path, "preset"), format!("no preset {name:?} in line_presets"));
                 return None;
             };
-            lines = lines.with(&row.lines.map(|line| line.map(Line::At)));
+            lines = lines.with(&row.lines);
         }
         lines = lines.with(&draft.lines);
         if clean && let Err(refusal) = lines.check() {

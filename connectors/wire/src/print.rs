@@ -352,3 +352,6 @@ fn cure(line: &mut Line<'_>, valued: Option<&Valued>) {
     }
     line.raw("}");
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,9 +101,8 @@ impl<'v, 'a> Slots<'v, 'a> {
     /// The first required field that is not there.
     #[must_use]
     pub fn missing(&self, table: &Table) -> Option<&'static str> {
-        let absent = |(field, value): &(&Field, &Option<&Value>)| {
-            field.need != Need::Optional && value.is_none()
-        };
+        let absent =
+            |(field, value): &(&Field, &Option<&Value>)| field.need != Need::Optional && value.is_none();
         table.fields.iter().zip(&self.values).find(absent).map(|(field, _)| field.name)
     }
 
@@ -375,7 +374,8 @@ mod tests {
         assert_eq!(slots.number(fields::MARK.at("price")), Some(30_000));
         let Value::Object(mut without) = record(Value::Null) else { unreachable!() };
         without.remove(2);
-        let code = |value: &Value<'_>| Slots::default().read(&fields::MARK, value).err().map(|refused| refused.code);
+        let code =
+            |value: &Value<'_>| Slots::default().read(&fields::MARK, value).err().map(|refused| refused.code);
         assert_eq!(code(&Value::Object(without)), Some(Code::MissingField));
         let Value::Object(mut null) = record(Value::Null) else { unreachable!() };
         null[0].1 = Value::Null;

@@ -8,7 +8,7 @@ use crate::names::Interner;
 use crate::time::{parse_date, parse_minute};
 use crate::value::Value;
 use plimsoll_engine::effect::{Act, Acts, Tier};
-use plimsoll_engine::input::{Basis, Board, Class, ClientClass, ContractSide, IndexName, Phase};
+use plimsoll_engine::input::{Basis, Board, Class, ClientClass, ContractSide, IndexName, Line, Phase};
 use plimsoll_engine::num::{BP_BOUND, Bp, Time};
 use plimsoll_engine::policy::{LineName, SuspendedMark};
 use plimsoll_engine::rules::{
@@ -132,9 +132,9 @@ sheets! {
     ]
     /// Lines of published agreements.
     LINE_PRESETS "line_presets" [
-        col("preset", Cell::Key), or("free", Cell::Ratio, EMPTY), or("watch", Cell::Ratio, EMPTY),
-        or("warning", Cell::Ratio, EMPTY), or("call", Cell::Ratio, EMPTY),
-        or("immediate", Cell::Ratio, EMPTY), or("restore_call", Cell::Ratio, EMPTY),
+        col("preset", Cell::Key), or("free", Cell::Ratio, EMPTY), or("watch", Cell::Ratio, NONE),
+        or("warning", Cell::Ratio, NONE), or("call", Cell::Ratio, NONE),
+        or("immediate", Cell::Ratio, NONE), or("restore_call", Cell::Ratio, EMPTY),
         or("restore_sale", Cell::Ratio, EMPTY),
         or("sale_floor", Cell::Words(&["none", "last_settlement"]), EMPTY),
         or("deadline_days", Cell::Whole, EMPTY),
@@ -207,7 +207,9 @@ impl Sheet {
         let mut read = Vec::with_capacity(rows.len());
         for (number, row) in rows.iter().enumerate() {
             let Value::Object(fields) = row else { return Err(format!("row {number}: not an object")) };
-            if let Some((name, _)) = fields.iter().find(|(name, _)| self.columns.iter().all(|c| c.name != name)) {
+            if let Some((name, _)) =
+                fields.iter().find(|(name, _)| self.columns.iter().all(|c| c.name != name))
+            {
                 return Err(format!("row {number}: unknown column {name:?}"));
             }
             let cell = |column: &Column| match fields.iter().find(|(name, _)| name == column.name) {
@@ -247,12 +249,12 @@ impl Sheet {
             "haircut_caps" => RuleTable::HaircutCaps(
                 rows.iter().map(row).filter_map(|row| cells.cap(&row, indices)).collect(),
             ),
-            "margin_ratio_minimums" => {
-                RuleTable::MarginMinimums(rows.iter().map(row).filter_map(|row| cells.minimum(&row)).collect())
-            }
-            "restriction_presets" => {
-                RuleTable::RestrictionPresets(rows.iter().map(row).map(|row| cells.restriction(&row)).collect())
-            }
+            "margin_ratio_minimums" => RuleTable::MarginMinimums(
+                rows.iter().map(row).filter_map(|row| cells.minimum(&row)).collect(),
+            ),
+            "restriction_presets" => RuleTable::RestrictionPresets(
+                rows.iter().map(row).map(|row| cells.restriction(&row)).collect(),
+            ),
             "line_presets" => {
                 RuleTable::LinePresets(rows.iter().map(row).map(|row| cells.line_preset(&row)).collect())
             }
@@ -349,7 +351,10 @@ impl Cells<'_> {
     fn line_preset(&self, row: &[String]) -> LinePresetRow {
         let mut lines = [None; 7];
         for (line, name) in lines.iter_mut().zip(LineName::WORDS) {
-            *line = ratio(self.text(row, name));
+            *line = match self.text(row, name) {
+                "none" => Some(Line::Absent),
+                text => ratio(text).map(Line::At),
+            };
         }
         let floor = self.text(row, "sale_floor");
         LinePresetRow {
@@ -494,7 +499,8 @@ mod tests {
         let named = |name| IndexName(indices.find(name).unwrap());
         assert_eq!(share.condition, CapCondition::IndexIn(vec![named("SSE180"), named("SZSE100")]));
         assert_eq!((share.class, share.cap), (Some(Class::AShare), 7000));
-        let conditions = |wanted: CapCondition| rules.caps.iter().filter(|row| row.condition == wanted).count();
+        let conditions =
+            |wanted: CapCondition| rules.caps.iter().filter(|row| row.condition == wanted).count();
         assert_eq!(conditions(CapCondition::PriceEarnings), 1);
         assert_eq!(conditions(CapCondition::RiskWarningOrDelisting), 1);
         assert_eq!(conditions(CapCondition::Bse), 1);

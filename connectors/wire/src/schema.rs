@@ -64,32 +64,55 @@ const RESTRICTION: &[Part] = &[
     part("cause", Shape::Object(CAUSE)),
 ];
 const CALL: &[Part] = &[
-    part("account", Shape::Text), part("case", Shape::Open), part("restore", Shape::Open),
-    part("deadline", Shape::Open), part("amounts", Shape::Open), part("agreement", Shape::Open),
+    part("account", Shape::Text),
+    part("case", Shape::Open),
+    part("restore", Shape::Open),
+    part("deadline", Shape::Open),
+    part("amounts", Shape::Open),
+    part("agreement", Shape::Open),
 ];
 const PLAN_LINE: &[Part] = &[
-    part("security", Shape::Text), part("side", Shape::Open), part("quantity", Shape::Open),
-    part("limit_price", Shape::Open), maybe("contract", Shape::Text), part("why", Shape::Open),
+    part("security", Shape::Text),
+    part("side", Shape::Open),
+    part("quantity", Shape::Open),
+    part("limit_price", Shape::Open),
+    maybe("contract", Shape::Text),
+    part("why", Shape::Open),
 ];
 const SKIPPED: &[Part] = &[part("security", Shape::Text), part("reason", Shape::Text)];
 const PLAN_BODY: &[Part] = &[
-    part("lines", Shape::Objects(PLAN_LINE)), part("skipped", Shape::Objects(SKIPPED)),
-    part("value", Shape::Open), part("expected_ratio", Shape::Open), part("residual", Shape::Open),
+    part("lines", Shape::Objects(PLAN_LINE)),
+    part("skipped", Shape::Objects(SKIPPED)),
+    part("value", Shape::Open),
+    part("expected_ratio", Shape::Open),
+    part("residual", Shape::Open),
 ];
 const PLAN: &[Part] = &[
-    part("account", Shape::Text), part("case", Shape::Open), part("plan", Shape::Object(PLAN_BODY)),
-    part("plan_hash", Shape::Open), part("gates", Shape::Open),
+    part("account", Shape::Text),
+    part("case", Shape::Open),
+    part("plan", Shape::Object(PLAN_BODY)),
+    part("plan_hash", Shape::Open),
+    part("gates", Shape::Open),
 ];
 const APPROVAL: &[Part] =
     &[part("case", Shape::Open), part("plan_hash", Shape::Open), maybe("by", Shape::Text)];
 
 /// The fields of every effect beyond those that all carry, in the order in which they are printed.
 pub const EFFECTS: &[(&str, &[Part])] = &[
-    ("tier_changed", &[
-        part("account", Shape::Text), part("from", TIER), part("to", TIER), maybe("ratio", Shape::Fixed(6)),
-        maybe("assets", Shape::Fixed(4)), part("debts", Shape::Fixed(4)), maybe("line", Shape::Line),
-        part("basis", Shape::Word(Basis::WORDS)), part("cause", Shape::Object(CAUSE)),
-    ]),
+    (
+        "tier_changed",
+        &[
+            part("account", Shape::Text),
+            part("from", TIER),
+            part("to", TIER),
+            maybe("ratio", Shape::Fixed(6)),
+            maybe("assets", Shape::Fixed(4)),
+            part("debts", Shape::Fixed(4)),
+            maybe("line", Shape::Line),
+            part("basis", Shape::Word(Basis::WORDS)),
+            part("cause", Shape::Object(CAUSE)),
+        ],
+    ),
     ("restricted", RESTRICTION),
     ("lifted", RESTRICTION),
     ("call_issued", CALL),
@@ -102,49 +125,100 @@ pub const EFFECTS: &[(&str, &[Part])] = &[
     ("approval_needed", APPROVAL),
     ("approved", APPROVAL),
     ("rejected_plan", APPROVAL),
-    ("task", &[
-        part("task", Shape::Open),
-        part("kind", Shape::Word(&["sell", "buy_to_cover", "cancel_order", "call_client", "file_report"])),
-        part("case", Shape::Open), part("payload", Shape::Open), part("not_after", Shape::Open),
-        part("shard", Shape::Count), part("fence", Shape::Open),
-    ]),
-    ("notification", &[
-        part("notification", Shape::Open), part("account", Shape::Text), part("customer", Shape::Text),
-        part("kind", Shape::Open), part("tier", Shape::Open), part("channel", Shape::Open),
-        part("locale", Shape::Open), part("data", Shape::Open), part("template_set", Shape::Open),
-        part("dedup", Shape::Open),
-    ]),
-    ("case_closed", &[
-        part("account", Shape::Text), part("case", Shape::Open),
-        part("outcome", Shape::Word(&["restored", "cured", "exhausted", "cancelled"])),
-        maybe("residual", Shape::Open),
-    ]),
-    ("limit_changed", &[
-        part("scope", Shape::Open), part("key", Shape::Open), part("limit", Shape::Open),
-        part("figure", Shape::Open), part("threshold", Shape::Open),
-        part("state", Shape::Word(&["ok", "warn", "breach"])),
-    ]),
-    ("haircut_changed", &[
-        part("security", Shape::Text), part("from", Shape::Open), part("to", Shape::Open),
-        part("effective", Shape::Open), part("reasons", Shape::Open),
-    ]),
-    ("outlook", &[
-        part("account", Shape::Text), part("horizon", Shape::Open), part("line", Shape::Open),
-        part("probability", Shape::Open), part("distance", Shape::Open), part("drivers", Shape::Open),
-    ]),
-    ("alarm", &[
-        part("kind", Shape::Word(ALARMS)), part("key", Shape::Text), part("detail", Shape::Text),
-    ]),
-    ("refused", &[
-        part("input", Shape::Object(INPUT)), part("code", Shape::Word(Code::WORDS)),
-        part("detail", Shape::Text),
-    ]),
+    (
+        "task",
+        &[
+            part("task", Shape::Open),
+            part(
+                "kind",
+                Shape::Word(&["sell", "buy_to_cover", "cancel_order", "call_client", "file_report"]),
+            ),
+            part("case", Shape::Open),
+            part("payload", Shape::Open),
+            part("not_after", Shape::Open),
+            part("shard", Shape::Count),
+            part("fence", Shape::Open),
+        ],
+    ),
+    (
+        "notification",
+        &[
+            part("notification", Shape::Open),
+            part("account", Shape::Text),
+            part("customer", Shape::Text),
+            part("kind", Shape::Open),
+            part("tier", Shape::Open),
+            part("channel", Shape::Open),
+            part("locale", Shape::Open),
+            part("data", Shape::Open),
+            part("template_set", Shape::Open),
+            part("dedup", Shape::Open),
+        ],
+    ),
+    (
+        "case_closed",
+        &[
+            part("account", Shape::Text),
+            part("case", Shape::Open),
+            part("outcome", Shape::Word(&["restored", "cured", "exhausted", "cancelled"])),
+            maybe("residual", Shape::Open),
+        ],
+    ),
+    (
+        "limit_changed",
+        &[
+            part("scope", Shape::Open),
+            part("key", Shape::Open),
+            part("limit", Shape::Open),
+            part("figure", Shape::Open),
+            part("threshold", Shape::Open),
+            part("state", Shape::Word(&["ok", "warn", "breach"])),
+        ],
+    ),
+    (
+        "haircut_changed",
+        &[
+            part("security", Shape::Text),
+            part("from", Shape::Open),
+            part("to", Shape::Open),
+            part("effective", Shape::Open),
+            part("reasons", Shape::Open),
+        ],
+    ),
+    (
+        "outlook",
+        &[
+            part("account", Shape::Text),
+            part("horizon", Shape::Open),
+            part("line", Shape::Open),
+            part("probability", Shape::Open),
+            part("distance", Shape::Open),
+            part("drivers", Shape::Open),
+        ],
+    ),
+    ("alarm", &[part("kind", Shape::Word(ALARMS)), part("key", Shape::Text), part("detail", Shape::Text)]),
+    (
+        "refused",
+        &[
+            part("input", Shape::Object(INPUT)),
+            part("code", Shape::Word(Code::WORDS)),
+            part("detail", Shape::Text),
+        ],
+    ),
 ];
 
 /// Kinds of alarms, those of later features after the first four.
 const ALARMS: &[&str] = &[
-    "gap", "unmarked", "suspect", "against_restriction", "stale", "quarantined", "mass_trigger", "clock",
-    "fenced", "invariant",
+    "gap",
+    "unmarked",
+    "suspect",
+    "against_restriction",
+    "stale",
+    "quarantined",
+    "mass_trigger",
+    "clock",
+    "fenced",
+    "invariant",
 ];
 
 /// The fields of a state line, in the order in which they are printed.
@@ -454,7 +528,10 @@ mod tests {
     fn bounds_are_exact() {
         let document = document();
         let of = |kind: &str, field: &str| document["$defs"][kind]["properties"][field].clone();
-        assert_eq!(of("input.security", "haircut")["anyOf"][1], json!({ "type": "number", "minimum": 0, "maximum": 1 }));
+        assert_eq!(
+            of("input.security", "haircut")["anyOf"][1],
+            json!({ "type": "number", "minimum": 0, "maximum": 1 })
+        );
         let cash = of("input.cash", "amount");
         assert_eq!(cash["anyOf"][1]["exclusiveMaximum"], 10_000_000_000_000_i64);
         assert_eq!(cash["anyOf"][1]["exclusiveMinimum"], -10_000_000_000_000_i64);

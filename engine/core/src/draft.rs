@@ -9,7 +9,7 @@ use crate::input::{
     SecurityName, Side, refusal,
 };
 use crate::market::Market;
-use crate::num::{Bp, Date, MONEY_BOUND, QUANTITY_BOUND, Quantity, Rate, Time, clamp_i64};
+use crate::num::{Quantity, Time, clamp_i64};
 use crate::policy::{CollateralSell, Release, RepayContract};
 
 /// A draft of an account: its cash, its contracts and one holding.
@@ -61,18 +61,6 @@ impl<'a> Draft<'a> {
 
     fn position_of(&self, name: ContractName) -> Option<usize> {
         self.contracts.iter().position(|c| c.name == name)
-    }
-
-    /// Takes closed contracts out and checks every figure that is kept (domain.md §1).
-    pub(crate) fn close(&mut self) -> Result<(), Refusal> {
-        self.contracts.retain(|c| !c.is_closed());
-        let money = |m: i128| m.abs() < i128::from(MONEY_BOUND);
-        let in_range = money(self.cash)
-            && self.held < i128::from(QUANTITY_BOUND)
-            && self.contracts.iter().all(|c| {
-                money(i128::from(c.amount)) && money(i128::from(c.interest)) && c.quantity < QUANTITY_BOUND
-            });
-        if in_range { Ok(()) } else { Err(refusal(Code::OutOfRange, "a figure would leave its bounds")) }
     }
 
     pub(crate) fn fill(&mut self, fill: &Fill) -> Result<(), Refusal> {
@@ -323,20 +311,6 @@ impl<'a> Draft<'a> {
         }
         contract.interest = clamp_i64(after);
         Ok(())
-    }
-
-    pub(crate) fn extend(&mut self, i: usize, due: Date, rate: Option<Rate>, margin_ratio: Option<Bp>) {
-        let contract = &self.contracts[i];
-        let (fresh, reprice) =
-            self.market.opening_ratio(contract.security, contract.side, self.class, self.at);
-        let contract = &mut self.contracts[i];
-        contract.due = due;
-        contract.rate = rate.unwrap_or(contract.rate);
-        match margin_ratio {
-            Some(ratio) => contract.margin_ratio = ratio,
-            None if reprice => contract.margin_ratio = fresh,
-            None => {}
-        }
     }
 
     /// Shares in or out; out only free ones.

@@ -310,7 +310,7 @@ impl Engine {
             Input::Quote(quote) => self.market.put_quote(quote, source, at, n),
             Input::OfAccount(name, input) => self.apply_to_account(*name, input, at, n),
             Input::Index(index, level) => self.market.put_index(*index, *level, source, at, n),
-            Input::Mark(security, price) => self.market.put_mark(*security, *price, at, n),
+            Input::Mark(security, price) => self.market.put_mark(*security, *price, n),
             Input::Security(record) => self.market.put_security(record, at, n),
             Input::Account { account, customer, class } => {
                 self.put_account(*account, *customer, *class);

@@ -14,7 +14,7 @@ use crate::input::{
 };
 use crate::market::Market;
 use crate::metrics::View;
-use crate::num::{Date, MONEY_BOUND, Money, Quantity, Time, clamp_i64};
+use crate::num::{Date, MONEY_BOUND, Money, QUANTITY_BOUND, Quantity, Time, clamp_i64};
 use crate::policy::Lines;
 use crate::tiers::{boundary, judge};
 
@@ -170,7 +170,9 @@ impl Lane {
                 if withdrawn && -i128::from(*amount) > i128::from(self.accounts[i].cash) {
                     return Err(refusal(Code::InsufficientCash, "more withdrawn than there is cash"));
                 }
-                self.move_cash(i, *amount)?;
+                let cash = i128::from(self.accounts[i].cash) + i128::from(*amount);
+                self.check_range(i, cash, &self.accounts[i].contracts, None)?;
+                self.accounts[i].cash = clamp_i64(cash);
                 self.note(i, entry, CauseKind::Cash, CauseKey::Account, i128::from(*amount), 0);
                 Ok(())
             }
@@ -198,14 +200,18 @@ impl Lane {
             }
             AccountInput::Extend(name, due, rate, ratio) => {
                 let (k, contract) = self.contract(i, *name)?;
-                let cause = (entry, CauseKind::Interest, CauseKey::Contract(contract.name));
-                self.drafted(i, contract.security, cause, at, market, |d| {
-                    d.extend(k, *due, *rate, *ratio);
-                    Ok(())
-                })
+                let class = self.accounts[i].class;
+                let (fresh, reprice) = market.opening_ratio(contract.security, contract.side, class, at);
+                let extended = &mut self.accounts[i].contracts[k];
+                extended.due = *due;
+                extended.rate = rate.unwrap_or(contract.rate);
+                extended.margin_ratio = ratio.unwrap_or(if reprice { fresh } else { contract.margin_ratio });
+                Ok(())
             }
             AccountInput::Order(order) => self.put_order(i, order, market),
             AccountInput::OtherCollateral(value) => {
+                let account = &self.accounts[i];
+                self.check_range(i, i128::from(account.cash), &account.contracts, None)?;
                 let before = std::mem::replace(&mut self.accounts[i].other, *value);
                 let moved = i128::from(*value) - i128::from(before);
                 self.note(i, entry, CauseKind::OtherCollateral, CauseKey::Account, moved, 0);
@@ -240,8 +246,9 @@ impl Lane {
         let account = &self.accounts[i];
         let mut draft = Draft::new(market, account, at, security, held);
         event(&mut draft)?;
-        draft.close()?;
+        draft.contracts.retain(|c| !c.is_closed());
         let (cash, contracts, held_now) = (draft.cash, draft.contracts, draft.held);
+        self.check_range(i, cash, &contracts, Some((security, held_now)))?;
         let account = &mut self.accounts[i];
         let (money, owed) = (i128::from(account.cash), account.owed_shares(security));
         let debts = account.money_debts();
@@ -264,13 +271,29 @@ impl Lane {
         self.touch(i);
     }
 
-    fn move_cash(&mut self, i: usize, amount: Money) -> Result<(), Refusal> {
-        let cash = i128::from(self.accounts[i].cash) + i128::from(amount);
-        if cash.abs() >= i128::from(MONEY_BOUND) {
-            return Err(refusal(Code::OutOfRange, "cash would leave its bounds"));
-        }
-        self.accounts[i].cash = clamp_i64(cash);
-        Ok(())
+    /// Refuses an input after which a stored figure of the account would leave its bounds
+    /// (domain.md §1): its cash and contracts as given, one holding as given, the rest as it stands.
+    fn check_range(
+        &self,
+        i: usize,
+        cash: i128,
+        contracts: &[Contract],
+        held: Option<(SecurityName, i128)>,
+    ) -> Result<(), Refusal> {
+        let money = |m: i128| m.abs() < i128::from(MONEY_BOUND);
+        let shares = |q: i128| q < i128::from(QUANTITY_BOUND);
+        let account = &self.accounts[i];
+        let other_holdings =
+            self.holdings.iter(self.hot[i].extent).filter(|&(s, _)| held.is_none_or(|(changed, _)| changed != s));
+        let in_range = money(cash)
+            && money(account.receivables())
+            && money(i128::from(account.other))
+            && held.is_none_or(|(_, quantity)| shares(quantity))
+            && other_holdings.map(|(_, quantity)| i128::from(quantity)).all(shares)
+            && contracts.iter().all(|c| {
+                money(i128::from(c.amount)) && money(i128::from(c.interest)) && shares(i128::from(c.quantity))
+            });
+        if in_range { Ok(()) } else { Err(refusal(Code::OutOfRange, "a figure would leave its bounds")) }
     }
 
     /// Lays an agreement's lines over the account's own; refused where they would not stand.
@@ -575,7 +598,7 @@ impl Lane {
                 (assets, debts, judged.tier)
             }
         };
-        if from != to || self.accounts[i].restricted != market.policy.restrictions[to as usize] {
+        if from != to {
             let assets = if to == Tier::None { self.view(i, market).assets_and_debts().0 } else { assets };
             self.change(i, (from, to), (assets, debts.unwrap_or(0)), settle, &lines, market);
         }
@@ -607,7 +630,7 @@ impl Lane {
         let account = &mut self.accounts[i];
         let name = self.names[i];
         account.tier = to;
-        let announced = from != to && (from.max(to) > Tier::Normal);
+        let announced = from.max(to) > Tier::Normal;
         let changed = announced.then(|| {
             account.counters.tier_changed += 1;
             let count = account.counters.tier_changed;

@@ -244,6 +244,7 @@ impl Market {
         at: Time,
         input: u32,
     ) -> Result<(), Refusal> {
+        let set = self.today();
         let slot =
             q.security.and_then(|name| self.securities.get_mut(name.index())).and_then(|s| s.as_deref_mut());
         if let Some(security) = &slot
@@ -256,7 +257,6 @@ impl Market {
             return Err(refusal(Code::UnknownSecurity, "no such security"));
         };
         note_time(&mut security.quoted, source, at);
-        let set = at.date();
         if q.prev_close != 0 {
             security.previous = Some(Stored { price: Money::from(q.prev_close), set });
         }
@@ -299,12 +299,12 @@ impl Market {
         &mut self,
         name: Option<SecurityName>,
         price: Option<Money>,
-        at: Time,
         input: u32,
     ) -> Result<(), Refusal> {
         let name = self.find(name)?;
+        let set = self.today();
         if let Some(security) = self.known_mut(name) {
-            security.manual = price.map(|price| Stored { price, set: at.date() });
+            security.manual = price.map(|price| Stored { price, set });
         }
         self.remark(name, Mover::Manual, Some(input));
         Ok(())

@@ -163,12 +163,12 @@ impl Lines {
         let bad = |detail| Err(refusal(Code::BadLines, detail));
         let tiers = &self.at[LineName::Watch as usize..=LineName::Immediate as usize];
         let mut above = Bp::MAX;
+        if self.at.iter().flatten().any(|&line| line <= PAR) {
+            return bad("a line must lie above 1.00");
+        }
         for &line in tiers.iter().flatten() {
             if line >= above {
                 return bad("lines must descend strictly from watch to immediate");
-            }
-            if line <= PAR {
-                return bad("a tier's line must lie above 1.00");
             }
             above = line;
         }
@@ -273,7 +273,7 @@ impl LinesDraft {
     fn over(&self, base: Lines, rules: &Rules) -> Result<Lines, Refusal> {
         let mut lines = base;
         if let Some(row) = self.preset(rules)? {
-            lines = lines.with(&row.lines.map(|bp| bp.map(Line::At)));
+            lines = lines.with(&row.lines);
         }
         lines = lines.with(&self.lines);
         lines.band = self.recovery_band.unwrap_or(lines.band);

@@ -1,7 +1,9 @@
 //! Effective-dated rule tables in the form the core reads (`rules/*.csv`, domain.md §6.1, §7).
 
+use std::cmp::Reverse;
+
 use crate::effect::{Acts, Tier};
-use crate::input::{Basis, Class, ClientClass, ContractSide, IndexName};
+use crate::input::{Basis, Class, ClientClass, ContractSide, IndexName, Line};
 use crate::num::{Bp, Date, Time};
 use crate::policy::SuspendedMark;
 
@@ -69,7 +71,7 @@ pub struct LinePresetRow {
     /// Preset.
     pub preset: Box<str>,
     /// `free`, `watch`, `warning`, `call`, `immediate`, `restore_call`, `restore_sale`.
-    pub lines: [Option<Bp>; 7],
+    pub lines: [Option<Line>; 7],
     /// Sale floor: last settlement's need.
     pub sale_floor: Option<bool>,
     /// Days to cure.
@@ -144,7 +146,7 @@ impl Rules {
     /// latest in force holds. A depositary receipt takes the PE rule of shares (note of its row).
     pub(crate) fn cap(&self, subject: &CapSubject<'_>, date: Date) -> Bp {
         let member = |list: &[IndexName]| subject.indices.iter().any(|index| list.contains(index));
-        let mut best: Option<(u8, bool, Date, Bp)> = None;
+        let mut best: Option<(u8, bool, Date, Reverse<Bp>)> = None;
         for row in &self.caps {
             if row.from > date {
                 continue;
@@ -169,12 +171,10 @@ impl Rules {
                 CapCondition::Always => 0,
                 _ => continue,
             };
-            let key = (rank, row.class.is_some(), row.from, row.cap);
-            if best.is_none_or(|b| (key.0, key.1, key.2) >= (b.0, b.1, b.2)) {
-                best = Some(key);
-            }
+            // Of rows alike the lower cap holds.
+            best = best.max(Some((rank, row.class.is_some(), row.from, Reverse(row.cap))));
         }
-        best.map_or(0, |b| b.3)
+        best.map_or(0, |b| b.3.0)
     }
 
     /// The minimum margin ratio for a contract opened at `at`, and whether an extension reprices.

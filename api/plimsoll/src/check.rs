@@ -62,11 +62,22 @@ fn print(out: &mut impl Write, text: &str) -> Result<(), String> {
     writeln!(out, "{text}").map_err(|cause| format!("cannot write: {cause}"))
 }
 
-fn take(found: &mut Findings, files: &[PathBuf], n: usize, record: &Record<'_>, out: &mut impl Write) -> Result<(), String> {
+fn take(
+    found: &mut Findings,
+    files: &[PathBuf],
+    n: usize,
+    record: &Record<'_>,
+    out: &mut impl Write,
+) -> Result<(), String> {
     let (number, cut) = match record {
         Record::Line { number, bytes } => {
             let cut = found.door.line(bytes).map_err(|fault| {
-                format!("{}, line {number}: no event: {} at byte {}", files[n].display(), fault.what, fault.at)
+                format!(
+                    "{}, line {number}: no event: {} at byte {}",
+                    files[n].display(),
+                    fault.what,
+                    fault.at
+                )
             })?;
             (*number, cut)
         }
@@ -81,7 +92,12 @@ fn take(found: &mut Findings, files: &[PathBuf], n: usize, record: &Record<'_>, 
     Ok(())
 }
 
-fn judge(found: &mut Findings, files: &[PathBuf], cut: &CutEpoch, out: &mut impl Write) -> Result<(), String> {
+fn judge(
+    found: &mut Findings,
+    files: &[PathBuf],
+    cut: &CutEpoch,
+    out: &mut impl Write,
+) -> Result<(), String> {
     for (i, entry) in cut.epoch.entries.iter().enumerate() {
         let Some((n, number)) = found.places.pop_front() else { break };
         if let Body::Refused { code, .. } = entry.body {

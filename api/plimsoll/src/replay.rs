@@ -151,7 +151,9 @@ impl Progress {
         let bar = sizes.filter(|_| io::stderr().is_terminal()).map(|size| {
             let bar = ProgressBar::new(size);
             let form = "{bar:40} {percent:>3} %  {elapsed}  {msg}";
-            bar.set_style(ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(
+                ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
             bar
         });
         Progress { bar, before: std::cell::Cell::new(0) }

@@ -97,13 +97,15 @@ impl Summary {
             seconds,
             self.inputs as f64 / seconds
         );
-        let _ = writeln!(text, "{} changes of tier to the worse, {} duplicates", self.worsened, self.duplicates);
+        let _ =
+            writeln!(text, "{} changes of tier to the worse, {} duplicates", self.worsened, self.duplicates);
         let _ = writeln!(text, "\n{:>12} {:>9} {:>13}  input", "records", "seconds", "records/s");
         let hidden = self.files.len().saturating_sub(FILES);
         for (name, records, took) in &self.files[hidden..] {
             let seconds = took.as_secs_f64().max(1e-9);
             let name = name.rsplit('/').next().unwrap_or(name);
-            let _ = writeln!(text, "{records:>12} {seconds:>9.3} {:>13.0}  {name}", *records as f64 / seconds);
+            let _ =
+                writeln!(text, "{records:>12} {seconds:>9.3} {:>13.0}  {name}", *records as f64 / seconds);
         }
         if let Some(kib) = peak_memory_kib() {
             let _ = writeln!(text, "peak memory {} MiB", kib / 1024);
@@ -156,7 +158,11 @@ fn worst(text: &mut String, engine: &Engine, names: &Names) {
         // Exact enough to rank: the ratio in millionths.
         assets * 1_000_000 / debts
     });
-    let _ = writeln!(text, "\n{:<16} {:<10} {:>10} {:>18} {:>18}", "worst accounts", "tier", "ratio", "assets", "debts");
+    let _ = writeln!(
+        text,
+        "\n{:<16} {:<10} {:>10} {:>18} {:>18}",
+        "worst accounts", "tier", "ratio", "assets", "debts"
+    );
     for view in all.iter().take(WORST) {
         let (assets, debts) = parts(view);
         let millionths = assets * 1_000_000 / debts;

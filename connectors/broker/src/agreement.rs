@@ -53,12 +53,7 @@ pub const AGREEMENTS: [Lines<'static>; 7] = [
         sale_floor: Some("last_settlement"),
         ..PLAIN
     },
-    Lines {
-        agreement: Some("half-back"),
-        restore_call: at(13_500),
-        restore_sale: at(15_000),
-        ..PLAIN
-    },
+    Lines { agreement: Some("half-back"), restore_call: at(13_500), restore_sale: at(15_000), ..PLAIN },
     Lines {
         agreement: Some("careful"),
         watch: at(20_000),

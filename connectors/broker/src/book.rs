@@ -5,9 +5,8 @@
 
 use crate::calendar;
 use crate::calibration::{
-    ASSETS_BOUNDS_YUAN, ASSETS_MEDIAN_YUAN, ASSETS_SPREAD, CHINA, CLIENT_CLASSES,
-    INSTITUTION_FACTOR, MOST_POSITIONS, ODD_LOTS, ONLY_SHORT, OWN_LINES, RATIO, SHORT_SHARE,
-    SHORTERS,
+    ASSETS_BOUNDS_YUAN, ASSETS_MEDIAN_YUAN, ASSETS_SPREAD, CHINA, CLIENT_CLASSES, INSTITUTION_FACTOR,
+    MOST_POSITIONS, ODD_LOTS, ONLY_SHORT, OWN_LINES, RATIO, SHORT_SHARE, SHORTERS,
 };
 use crate::chance::{Dice, ONE, Purpose, Urn, pow2, quantile};
 use crate::config::Profile;
@@ -156,9 +155,7 @@ impl<'a> Book<'a> {
     pub fn owes(&self, number: u64) -> bool {
         match self.profile {
             Profile::Stress => true,
-            Profile::China => {
-                Dice::new(self.seed, Purpose::Debtor, number).below(CHINA.0) < CHINA.1
-            }
+            Profile::China => Dice::new(self.seed, Purpose::Debtor, number).below(CHINA.0) < CHINA.1,
         }
     }
 
@@ -283,7 +280,16 @@ impl<'a> Book<'a> {
             let margin_ratio = None;
             let side = ContractSide::Short;
             account.debts.push(Debt {
-                side, security, quantity, amount, interest, rate, opened, number, due, margin_ratio,
+                side,
+                security,
+                quantity,
+                amount,
+                interest,
+                rate,
+                opened,
+                number,
+                due,
+                margin_ratio,
             });
         }
     }
@@ -316,16 +322,25 @@ impl<'a> Book<'a> {
             let amount = owed - interest;
             let bought_at = record.close / 100 * dice.between(82, 122);
             let round = record.round();
-            let tied: i64 = account.debts.iter().filter(|d| ties(d, holding.security)).map(|d| d.quantity).sum();
-            let quantity = (amount / bought_at.max(1) / round * round)
-                .max(round)
-                .min((holding.quantity - tied).max(0));
+            let tied: i64 =
+                account.debts.iter().filter(|d| ties(d, holding.security)).map(|d| d.quantity).sum();
+            let quantity =
+                (amount / bought_at.max(1) / round * round).max(round).min((holding.quantity - tied).max(0));
             let ratio = if opened >= FULL_MARGIN_FROM { 10_000 } else { 8_000 };
             let number = account.debts.len() as u32 + 1;
             let margin_ratio = dice.permille(700).then_some(ratio);
             let (side, security) = (ContractSide::Financing, holding.security);
             account.debts.push(Debt {
-                side, security, quantity, amount, interest, rate, opened, number, due, margin_ratio,
+                side,
+                security,
+                quantity,
+                amount,
+                interest,
+                rate,
+                opened,
+                number,
+                due,
+                margin_ratio,
             });
         }
     }

@@ -17,8 +17,8 @@ const HOLIDAYS_2026: [((u32, u32), (u32, u32)); 7] = [
 #[must_use]
 pub fn is_trading_day(date: Date) -> bool {
     let (year, month, day) = date.ymd();
-    let holiday = year == 2026
-        && HOLIDAYS_2026.iter().any(|&(first, last)| (first..=last).contains(&(month, day)));
+    let holiday =
+        year == 2026 && HOLIDAYS_2026.iter().any(|&(first, last)| (first..=last).contains(&(month, day)));
     date.is_weekday() && !holiday
 }
 
@@ -57,10 +57,7 @@ mod tests {
     /// The rule gives the days of the published calendar.
     #[test]
     fn days_of_2026_are_the_published_ones() {
-        let path = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../../shared/data/trade_dates_1990_2026.csv"
-        );
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/trade_dates_1990_2026.csv");
         let Ok(text) = std::fs::read_to_string(path) else {
             return eprintln!("skipped: no market data");
         };

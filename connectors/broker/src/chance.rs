@@ -53,8 +53,7 @@ impl Dice {
     /// A small, quick deviate of mean 0 and deviation 37 837: the sum of four even ones.
     pub fn quick(&mut self) -> i64 {
         let bits = self.bits();
-        let sum =
-            (bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) + (bits >> 48);
+        let sum = (bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) + (bits >> 48);
         sum as i64 - 2 * 0xffff
     }
 

@@ -71,8 +71,11 @@ pub struct Config {
     pub out: PathBuf,
     /// Accounts.
     pub accounts: u64,
-    /// Securities.
+    /// Securities, where they are invented.
     pub securities: usize,
+    /// A list of securities that exist (`securities.csv` of an import, or its folder): only
+    /// accounts and openings are made, on these.
+    pub securities_from: Option<PathBuf>,
     /// Trading days.
     pub days: usize,
     /// The same seed gives the same bytes.
@@ -99,6 +102,7 @@ impl Default for Config {
             out: PathBuf::from("."),
             accounts: 10_000,
             securities: 5_500,
+            securities_from: None,
             days: 1,
             seed: 1,
             scenario: Scenario::Calm,
@@ -160,6 +164,16 @@ pub enum BrokerError {
         low: u64,
         /// The most it may be.
         high: u64,
+    },
+    /// A list of securities does not hold what it should.
+    #[error("{path}, line {line}: {what}")]
+    Securities {
+        /// Where.
+        path: PathBuf,
+        /// Its number, from 1.
+        line: usize,
+        /// What is wrong.
+        what: String,
     },
     /// A file cannot be written.
     #[error(transparent)]

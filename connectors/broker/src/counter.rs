@@ -249,9 +249,8 @@ impl Mirror {
         let value = self.free_cash() / 1000 * dice.between(200, 900);
         let quantity = lots(value, price, record.round())?;
         let cost = quantity * price + fee(quantity * price, false);
-        (cost <= self.free_cash()).then(|| {
-            self.fill(Side::CollateralBuy, holding.security, quantity, price, None, prices)
-        })
+        (cost <= self.free_cash())
+            .then(|| self.fill(Side::CollateralBuy, holding.security, quantity, price, None, prices))
     }
 
     fn collateral_sell(&self, prices: &Prices<'_>, dice: &mut Dice) -> Option<FactEvent> {
@@ -476,7 +475,8 @@ impl Mirror {
         let Some(place) = debts.iter().position(named) else { return };
         let debt = &mut debts[place];
         if debt.side == ContractSide::Short {
-            debt.amount -= (i128::from(debt.amount) * i128::from(quantity) / i128::from(debt.quantity.max(1))) as i64;
+            debt.amount -=
+                (i128::from(debt.amount) * i128::from(quantity) / i128::from(debt.quantity.max(1))) as i64;
         } else {
             debt.amount = (debt.amount - amount).max(0);
         }
@@ -498,7 +498,8 @@ fn lots(value: Money, price: Money, round: i64) -> Option<Quantity> {
 /// of 0.0005, each to the fen, half up.
 fn fee(gross: Money, stamped: bool) -> Money {
     let of = |rate: i128| {
-        ((i128::from(gross) * rate * 2 + 100_000 * i128::from(FEN)) / (200_000 * i128::from(FEN))) as i64 * FEN
+        ((i128::from(gross) * rate * 2 + 100_000 * i128::from(FEN)) / (200_000 * i128::from(FEN))) as i64
+            * FEN
     };
     of(25).max(5 * YUAN) + of(1) + if stamped { of(50) } else { 0 }
 }

@@ -65,11 +65,8 @@ pub fn opening_entry<R>(
         sellable: None,
         frozen: None,
     };
-    let names: Vec<String> = account
-        .debts
-        .iter()
-        .map(|debt| contract_name(ContractName(debt.opened, debt.number)))
-        .collect();
+    let names: Vec<String> =
+        account.debts.iter().map(|debt| contract_name(ContractName(debt.opened, debt.number))).collect();
     let contracts = account.debts.iter().zip(&names).map(|(debt, name)| row::Contract {
         contract: name,
         side: debt.side,
@@ -95,11 +92,7 @@ pub fn opening_entry<R>(
 }
 
 /// Hands the event of a fact to `write`.
-pub fn fact_entry<R>(
-    fact: &Fact,
-    universe: &Universe,
-    write: impl FnOnce(&dyn Event) -> R,
-) -> R {
+pub fn fact_entry<R>(fact: &Fact, universe: &Universe, write: impl FnOnce(&dyn Event) -> R) -> R {
     let account = account_name(fact.account);
     let account = account.as_str();
     let code = |security: u32| universe.securities[security as usize].code.as_str();

@@ -123,9 +123,11 @@ impl<'a> Feed<'a> {
             }
         }
         let count = self.prices.universe().securities.len() as u32;
-        into.ticks.extend((0..count).filter(|&security| self.prices.trades(security)).map(
-            |security| Tick { security, price: self.prices.price(security) },
-        ));
+        into.ticks.extend(
+            (0..count)
+                .filter(|&security| self.prices.trades(security))
+                .map(|security| Tick { security, price: self.prices.price(security) }),
+        );
     }
 
     /// To the lines at once, then half a swing down, and full swings up and down from there.

@@ -55,8 +55,7 @@ impl BookFigures {
             let round = universe.securities[holding.security as usize].round();
             self.odd_lots += u64::from(holding.quantity % round != 0);
         }
-        self.shorters +=
-            u64::from(account.debts.iter().any(|debt| debt.side == ContractSide::Short));
+        self.shorters += u64::from(account.debts.iter().any(|debt| debt.side == ContractSide::Short));
         account.debts.iter().for_each(|debt| self.count_debt(debt, universe));
         let (assets, debts) = account.balance(universe);
         if debts > 0 {
@@ -148,8 +147,16 @@ pub struct DayFigures {
 
 /// Names of [`DayFigures::facts`].
 const FACTS: [&str; 10] = [
-    "collateral_buy", "collateral_sell", "margin_buy", "short_sell", "sell_to_repay",
-    "buy_to_cover", "subscribe", "cash", "repay", "transfer",
+    "collateral_buy",
+    "collateral_sell",
+    "margin_buy",
+    "short_sell",
+    "sell_to_repay",
+    "buy_to_cover",
+    "subscribe",
+    "cash",
+    "repay",
+    "transfer",
 ];
 
 impl DayFigures {

@@ -6,6 +6,7 @@ use crate::config::{BrokerError, Config};
 use crate::counter::Counter;
 use crate::entries::{account_entry, fact_entry, lines_entry, opening_entry};
 use crate::figures::{DayFigures, Manifest};
+use crate::given;
 use crate::output::{Files, Source};
 use crate::path::Path;
 use crate::prices::Prices;
@@ -31,17 +32,14 @@ const REPORT_MARGIN_US: i64 = 100_000;
 /// Where the configuration cannot be generated or a file not be written.
 pub fn generate(config: &Config) -> Result<Manifest, BrokerError> {
     config.check()?;
+    if let Some(list) = &config.securities_from {
+        return generate_book(config, list);
+    }
     let days = calendar::days(config.first_day, config.days);
     let first_day = days.first().copied().unwrap_or(config.first_day);
     let universe = Universe::new(config.seed, config.securities, first_day, config.positions);
-    let book = Book::new(
-        &universe,
-        config.seed,
-        config.accounts,
-        config.profile,
-        config.positions,
-        first_day,
-    );
+    let book =
+        Book::new(&universe, config.seed, config.accounts, config.profile, config.positions, first_day);
     let mut manifest = Manifest { asked: asked(config), ..Manifest::default() };
     let mut files = Files::new(&config.out, config.format)?;
     let mut prices = Prices::new(&universe, config.seed, 0, config.snapshots);
@@ -52,10 +50,29 @@ pub fn generate(config: &Config) -> Result<Manifest, BrokerError> {
         let day = Day { config, date, number: number + 1 };
         manifest.days.push(day.write(&mut files, &mut prices, &mut counter)?);
     }
+    finish(config, files, manifest)
+}
+
+/// Accounts and openings on securities that exist, on the evening their list is as of: the files
+/// belong between that evening's market and the days that follow.
+fn generate_book(config: &Config, list: &std::path::Path) -> Result<Manifest, BrokerError> {
+    let (as_of, securities) = given::read(list)?;
+    let universe = Universe::given(securities, config.positions);
+    // Only the evening before it matters.
+    let first_day = Date(as_of.0 + 1);
+    let book =
+        Book::new(&universe, config.seed, config.accounts, config.profile, config.positions, first_day);
+    let mut manifest = Manifest { asked: asked(config), ..Manifest::default() };
+    let mut files = Files::new(&config.out, config.format)?;
+    write_accounts(&mut files, &book, first_day, &mut manifest)?;
+    finish(config, files, manifest)
+}
+
+/// Closes the files and writes what came out beside them.
+fn finish(config: &Config, files: Files, mut manifest: Manifest) -> Result<Manifest, BrokerError> {
     manifest.files = files.finish()?;
     let path = config.out.join("manifest.json");
-    std::fs::write(&path, manifest.json())
-        .map_err(|cause| BrokerError::Folder { path, cause })?;
+    std::fs::write(&path, manifest.json()).map_err(|cause| BrokerError::Folder { path, cause })?;
     Ok(manifest)
 }
 
@@ -75,11 +92,7 @@ fn asked(config: &Config) -> Vec<(&'static str, String)> {
 }
 
 /// The calendar, the securities and their closes before the first day.
-fn write_records(
-    files: &mut Files,
-    prices: &Prices<'_>,
-    days: &[Date],
-) -> Result<(), BrokerError> {
+fn write_records(files: &mut Files, prices: &Prices<'_>, days: &[Date]) -> Result<(), BrokerError> {
     let (Some(&first), Some(&last)) = (days.first(), days.last()) else { return Ok(()) };
     let before = calendar::before(first);
     let dates: Vec<Date> = (before.0..=last.0 + CALENDAR_AHEAD)

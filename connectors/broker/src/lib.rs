@@ -14,6 +14,7 @@ mod entries;
 mod feed;
 mod figures;
 mod generate;
+mod given;
 mod listing;
 mod output;
 mod path;

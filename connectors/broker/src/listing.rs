@@ -151,22 +151,9 @@ pub const LISTING: &[Group] = &[
         lot: 10,
         ..BOND
     },
-    Group {
-        class: Class::Treasury,
-        share: 8,
-        codes: &["019"],
-        haircut: &[9_000, 9_500],
-        ..BOND
-    },
+    Group { class: Class::Treasury, share: 8, codes: &["019"], haircut: &[9_000, 9_500], ..BOND },
     Group { share: 7, codes: &["122", "136"], ..BOND },
-    Group {
-        class: Class::Fund,
-        exchange: "SZ",
-        share: 6,
-        codes: &["160", "161"],
-        haircut: &[7_000],
-        ..FUND
-    },
+    Group { class: Class::Fund, exchange: "SZ", share: 6, codes: &["160", "161"], haircut: &[7_000], ..FUND },
     Group {
         class: Class::MoneyFund,
         share: 6,
@@ -220,12 +207,12 @@ pub fn code(group: &Group, member: usize, members: usize) -> String {
 }
 
 const PLACES: [&str; 24] = [
-    "江城", "云岭", "北川", "东麓", "海陵", "青原", "临水", "长岗", "秦浦", "南汀", "沙洲", "古渡",
-    "松台", "白石", "龙栖", "凤麓", "金坪", "银滩", "桂溪", "柳浦", "竹山", "梅岭", "兰台", "荷州",
+    "江城", "云岭", "北川", "东麓", "海陵", "青原", "临水", "长岗", "秦浦", "南汀", "沙洲", "古渡", "松台",
+    "白石", "龙栖", "凤麓", "金坪", "银滩", "桂溪", "柳浦", "竹山", "梅岭", "兰台", "荷州",
 ];
 const TRADES: [&str; 24] = [
-    "钢构", "制药", "电子", "软件", "化工", "水泥", "航运", "食品", "纺织", "能源", "光电", "材料",
-    "机械", "汽配", "医疗", "环保", "通信", "物流", "置业", "农业", "矿业", "传媒", "智造", "半导",
+    "钢构", "制药", "电子", "软件", "化工", "水泥", "航运", "食品", "纺织", "能源", "光电", "材料", "机械",
+    "汽配", "医疗", "环保", "通信", "物流", "置业", "农业", "矿业", "传媒", "智造", "半导",
 ];
 
 /// An invented name in the form its class has.

@@ -171,7 +171,13 @@ impl<'a> Prices<'a> {
             let bid = if today.at_bid { price } else { price - record.tick };
             let up = today.limit_up > 0 && price == today.limit_up;
             let down = today.limit_down > 0 && price == today.limit_down;
-            quote.bid1 = if up { Some(price) } else if down { None } else { present(bid) };
+            quote.bid1 = if up {
+                Some(price)
+            } else if down {
+                None
+            } else {
+                present(bid)
+            };
             quote.ask1 = match (up, down) {
                 (true, _) => None,
                 (_, true) => Some(price),

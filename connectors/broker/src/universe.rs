@@ -64,7 +64,7 @@ pub struct Security {
     /// How much of the usual noise it has, 1/1024.
     pub noise: i64,
     /// Size in its market, 1/10 000; with some chance, popularity follows it.
-    size: i64,
+    pub(crate) size: i64,
 }
 
 impl Security {
@@ -150,6 +150,14 @@ impl Universe {
         Universe { securities, ranking, popularity }
     }
 
+    /// Securities that exist, the most popular first.
+    #[must_use]
+    pub fn given(securities: Vec<Security>, mean_positions: u64) -> Self {
+        let ranking: Vec<u32> = (0..securities.len() as u32).collect();
+        let popularity = Urn::new(&weights(ranking.len() as u64, mean_positions));
+        Universe { securities, ranking, popularity }
+    }
+
     /// A security by popularity.
     pub fn draw(&self, dice: &mut Dice) -> u32 {
         self.ranking[self.popularity.draw(dice) as usize]
@@ -197,13 +205,7 @@ fn liking(security: &Security) -> i64 {
     }
 }
 
-fn draw(
-    group: &'static Group,
-    member: usize,
-    members: usize,
-    first_day: Date,
-    dice: &mut Dice,
-) -> Security {
+fn draw(group: &'static Group, member: usize, members: usize, first_day: Date, dice: &mut Dice) -> Security {
     let size = dice.between(0, 10_000);
     let share = matches!(group.class, Class::AShare | Class::DepositaryReceipt);
     let risk_warning = share && size < 5_000 && dice.permille(70);

@@ -4,11 +4,10 @@
 mod common;
 
 use arrow::array::{
-    Array,
-    ArrayRef, Decimal128Array, DictionaryArray, FixedSizeListArray, Float64Array, Int16Array,
-    Int32Array, LargeStringArray, ListArray, RecordBatch, StringArray, StringViewArray,
-    StructArray, TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray,
-    TimestampSecondArray, UInt64Array,
+    Array, ArrayRef, Decimal128Array, DictionaryArray, FixedSizeListArray, Float64Array, Int16Array,
+    Int32Array, LargeStringArray, ListArray, RecordBatch, StringArray, StringViewArray, StructArray,
+    TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray,
+    UInt64Array,
 };
 use arrow::datatypes::{DataType, Field, Float64Type, Int8Type, Schema};
 use arrow::ipc::CompressionType;
@@ -178,8 +177,7 @@ fn foreign() -> RecordBatch {
 fn ipc_files_and_streams_are_read_whatever_their_types() {
     let folder = folder("ipc");
     let batch = foreign();
-    let squeezed =
-        IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME)).unwrap();
+    let squeezed = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME)).unwrap();
     let file = folder.join("a.arrow");
     let out = std::fs::File::create(&file).unwrap();
     let mut writer = FileWriter::try_new_with_options(out, batch.schema_ref(), squeezed).unwrap();

@@ -156,7 +156,7 @@ impl Import<'_> {
         for Tradable { listing, price } in &tradable {
             self.events.base_price(base, &listing.code, *price)?;
         }
-        crate::out::securities(self.events.folder(), tradable)
+        crate::out::securities(self.events.folder(), base, tradable)
     }
 
     fn listing(&self, code: &Arc<str>) -> Listing {

@@ -212,7 +212,7 @@ impl Import<'_> {
         for Tradable { listing, price } in &tradable {
             self.events.base_price(base, &listing.code, *price)?;
         }
-        crate::out::securities(self.events.folder(), tradable)
+        crate::out::securities(self.events.folder(), base, tradable)
     }
 
     /// The record of a security as the bars up to now show it.

@@ -81,11 +81,11 @@ pub const fn minutes(minutes: u32) -> u32 {
 }
 
 /// Base day, evening: the calendar.
-pub const BASE_CALENDAR: u32 = clock(18, 0);
+pub const BASE_CALENDAR: u32 = clock(17, 0);
 /// Base day, evening: the records of all securities known.
-pub const BASE_RECORDS: u32 = clock(18, 1);
+pub const BASE_RECORDS: u32 = clock(17, 1);
 /// Base day, evening: the close of each, as a previous close.
-pub const BASE_PRICES: u32 = clock(18, 2);
+pub const BASE_PRICES: u32 = clock(17, 2);
 /// Morning: records that changed, new listings, suspensions and their ends.
 pub const RECORDS: u32 = clock(8, 10);
 /// Morning: corporate actions with this ex-date.

@@ -332,19 +332,20 @@ pub struct Tradable {
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn securities(folder: &Path, mut list: Vec<Tradable>) -> Result<(), Error> {
+pub fn securities(folder: &Path, base: Day, mut list: Vec<Tradable>) -> Result<(), Error> {
     list.sort_by(|a, b| {
         let key = |t: &Tradable| std::cmp::Reverse(t.listing.turnover.unwrap_or(0));
         key(a).cmp(&key(b)).then_with(|| a.listing.code.cmp(&b.listing.code))
     });
-    let mut text =
-        String::from("rank,security,class,board,price,haircut,collateral,financing,shorting,suspended\n");
+    let mut text = String::from(
+        "as_of,rank,security,class,board,price,haircut,collateral,financing,shorting,suspended\n",
+    );
     for (rank, tradable) in list.iter().enumerate() {
         let listing = &tradable.listing;
         // Writing to a `String` cannot fail. A haircut of whole percents is printed like fen.
         let _ = writeln!(
             text,
-            "{},{},{},{},{},{},{},{credit},{credit},{}",
+            "{base},{},{},{},{},{},{},{},{credit},{credit},{}",
             rank + 1,
             listing.code,
             Class::AShare.word(),

@@ -289,7 +289,7 @@ fn write_base(
         events.base_price(base, &listing.code, *price)?;
     }
     let count = tradable.len();
-    crate::out::securities(events.folder(), tradable)?;
+    crate::out::securities(events.folder(), base, tradable)?;
     Ok(count)
 }
 

@@ -320,7 +320,7 @@ fn receivables(slots: &Slots<'_, '_>) -> Result<Option<Vec<Receivable>>, Refused
     let receivable = |element| {
         inner.read(&RECEIVABLE, element)?;
         Ok(Receivable {
-            amount: inner.or_zero(at!(RECEIVABLE, "amount")),
+            amount: i128::from(inner.or_zero(at!(RECEIVABLE, "amount"))),
             pay_date: inner.date(at!(RECEIVABLE, "pay_date")),
         })
     };

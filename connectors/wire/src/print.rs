@@ -318,7 +318,7 @@ fn state_fields(out: &mut Vec<u8>, state: &State<'_>) {
     line.ratio("ratio", indebted.map(|v| (v.assets, v.debts)));
     line.money("assets", figures.assets());
     line.money("debts", figures.debts());
-    line.money("cash", Some(figures.cash.into()));
+    line.money("cash", Some(figures.cash));
     line.money("receivables", Some(figures.receivables));
     line.money("long_value", figures.long_value);
     line.money("short_value", figures.short_value);

@@ -117,7 +117,7 @@ impl ActionGroup {
     }
 
     /// Dividends on a long quantity, each half up to 0.01 yuan, with their pay dates.
-    pub(crate) fn dividends(&self, quantity: Quantity) -> impl Iterator<Item = (Money, Option<Date>)> + '_ {
+    pub(crate) fn dividends(&self, quantity: Quantity) -> impl Iterator<Item = (i128, Option<Date>)> + '_ {
         self.actions
             .iter()
             .filter(|a| a.kind == ActionKind::CashDividend)
@@ -130,9 +130,9 @@ impl ActionGroup {
         self.actions
             .iter()
             .map(|action| match action.kind {
-                ActionKind::CashDividend => i128::from(fen(q * i128::from(action.per_share))),
+                ActionKind::CashDividend => fen(q * i128::from(action.per_share)),
                 ActionKind::Rights => match (action.compensation, self.reference) {
-                    (Some(c), _) => i128::from(fen(q * i128::from(c))),
+                    (Some(c), _) => fen(q * i128::from(c)),
                     (None, Some(p)) => {
                         let gap = i128::from(p - action.price).max(0) * i128::from(action.ratio);
                         // q × gap in 1/10¹² yuan over (1 + r) in 1/10⁸ is 1/10⁴ yuan; to fen, half up.
@@ -147,8 +147,8 @@ impl ActionGroup {
 }
 
 /// Half up to 0.01 yuan from 1/10⁸ yuan; in 1/10 000 yuan.
-fn fen(amount: i128) -> Money {
-    clamp_i64(div_half_up(amount, 1_000_000) * 100)
+fn fen(amount: i128) -> i128 {
+    div_half_up(amount, 1_000_000) * 100
 }
 
 fn gcd(a: i128, b: i128) -> i128 {

@@ -14,8 +14,8 @@ pub(crate) struct Contract {
     pub quantity: Quantity,
     /// Principal or sale amount outstanding.
     pub amount: Money,
-    /// Accrued interest and fees.
-    pub interest: Money,
+    /// Accrued interest and fees; wide, since accrual and corporate actions are never refused.
+    pub interest: i128,
     pub name: ContractName,
     pub security: SecurityName,
     pub rate: Rate,
@@ -41,7 +41,7 @@ impl Contract {
 
     /// What cash can pay: a short owes its fees, its shares are another matter.
     pub(crate) fn owed(&self) -> i128 {
-        i128::from(self.principal()) + i128::from(self.interest)
+        i128::from(self.principal()) + self.interest
     }
 
     /// A contract whose balance is gone ties nothing and closes when no fee is left (domain.md §2).
@@ -60,14 +60,14 @@ impl Contract {
 
     /// Accrues every day after `through` up to `day` (domain.md §4): the closed form of the loop.
     /// Gives what was added.
-    pub(crate) fn accrue(&mut self, day: Date, year_days: u32) -> Money {
+    pub(crate) fn accrue(&mut self, day: Date, year_days: u32) -> i128 {
         let days = i64::from(day.0) - i64::from(self.through.0);
         if days <= 0 {
             return 0;
         }
         self.through = day;
-        let added = self.daily_interest(year_days).saturating_mul(days);
-        self.interest = self.interest.saturating_add(added);
+        let added = i128::from(self.daily_interest(year_days)) * i128::from(days);
+        self.interest += added;
         added
     }
 
@@ -87,13 +87,13 @@ impl Contract {
     /// its principal falls; gives what was paid.
     pub(crate) fn apply(&mut self, p: i128, order: RepayOrder, release: Option<Release>) -> i128 {
         let paid = p.min(self.owed()).max(0);
-        let (interest, principal) = (i128::from(self.interest), i128::from(self.principal()));
+        let (interest, principal) = (self.interest, i128::from(self.principal()));
         let to_interest = match order {
             RepayOrder::InterestFirst => paid.min(interest),
             RepayOrder::PrincipalFirst => (paid - principal).max(0),
         };
         let x = paid - to_interest;
-        self.interest -= to_interest as Money;
+        self.interest -= to_interest;
         if x > 0 {
             if release == Some(Release::Proportional) {
                 let freed = i128::from(self.quantity) * x / principal;
@@ -138,7 +138,8 @@ pub(crate) struct Counters {
 /// One account but for its holdings, which stand in the lane's columns.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
-    pub cash: Money,
+    /// Wide, since corporate actions are never refused.
+    pub cash: i128,
     pub other: Money,
     pub contracts: Vec<Contract>,
     pub extras: Option<Box<Extras>>,
@@ -171,7 +172,7 @@ impl Account {
     }
 
     pub(crate) fn receivables(&self) -> i128 {
-        self.extras.as_ref().map_or(0, |e| e.receivables.iter().map(|r| i128::from(r.amount)).sum())
+        self.extras.as_ref().map_or(0, |e| e.receivables.iter().map(|r| r.amount).sum())
     }
 
     pub(crate) fn orders(&self) -> &[Order] {

@@ -35,6 +35,9 @@ struct Leg {
     valued: bool,
 }
 
+/// A change with the range of its legs.
+type Noted = (Change, u32, u32);
+
 /// A change of tier looking for its cause.
 pub(crate) struct Crossing<'a> {
     pub from: Tier,
@@ -47,8 +50,7 @@ pub(crate) struct Crossing<'a> {
 /// What the inputs of an epoch did to the accounts of a lane.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Journal {
-    /// Changes with the end of their legs.
-    changes: Vec<(Change, u32, u32)>,
+    changes: Vec<Noted>,
     legs: Vec<Leg>,
     /// Legs of the change that is being made.
     open: u32,
@@ -97,13 +99,13 @@ impl Journal {
         self.day = None;
     }
 
-    fn changes_of(&self, account: u32) -> &[(Change, u32, u32)] {
+    fn changes_of(&self, account: u32) -> &[Noted] {
         let start = self.changes.partition_point(|(c, _, _)| c.account < account);
         let len = self.changes[start..].partition_point(|(c, _, _)| c.account == account);
         &self.changes[start..start + len]
     }
 
-    fn legs_of<'a>(&'a self, changes: &'a [(Change, u32, u32)]) -> impl Iterator<Item = &'a Leg> {
+    fn legs_of<'a>(&'a self, changes: &'a [Noted]) -> impl Iterator<Item = &'a Leg> {
         changes.iter().flat_map(|&(_, start, end)| &self.legs[start as usize..end as usize])
     }
 
@@ -121,14 +123,12 @@ impl Journal {
                 best = Some((size, Cause { kind, key, input, amount: Some(contribution / ONE_BP) }));
             }
         };
-        for &(change, start, end) in changes {
-            let (mut assets, mut debts) = (change.money, change.debts);
-            for leg in self.legs[start as usize..end as usize].iter().filter(|leg| !leg.valued) {
-                let mark = view.market.mark(leg.security);
-                assets += value(leg.long, mark);
-                debts += value(leg.short, mark);
-            }
-            consider(change.kind, change.key, Some(change.input), assets * ONE_BP - line * debts);
+        // One input may change an account more than once: actions of several ex-dates on one day.
+        let same = |a: &Noted, b: &Noted| (a.0.input, a.0.key) == (b.0.input, b.0.key);
+        for part in changes.chunk_by(same) {
+            let contribution = part.iter().map(|noted| self.contribution(noted, line, view)).sum();
+            let change = &part[0].0;
+            consider(change.kind, change.key, Some(change.input), contribution);
         }
         for security in self.securities(changes, view) {
             if let Some((kind, input, contribution)) = self.by_mark(security, changes, line, view) {
@@ -141,8 +141,19 @@ impl Journal {
         )
     }
 
+    /// What one change moved A − line × D by, 1/10⁸ yuan.
+    fn contribution(&self, (change, start, end): &Noted, line: i128, view: &View<'_>) -> i128 {
+        let (mut assets, mut debts) = (change.money, change.debts);
+        for leg in self.legs[*start as usize..*end as usize].iter().filter(|leg| !leg.valued) {
+            let mark = view.market.mark(leg.security);
+            assets += value(leg.long, mark);
+            debts += value(leg.short, mark);
+        }
+        assets * ONE_BP - line * debts
+    }
+
     /// Every security the account held or owed at some time of the epoch, once.
-    fn securities(&self, changes: &[(Change, u32, u32)], view: &View<'_>) -> Vec<SecurityName> {
+    fn securities(&self, changes: &[Noted], view: &View<'_>) -> Vec<SecurityName> {
         let mut all: Vec<SecurityName> = view.securities.to_vec();
         all.extend(view.account.contracts.iter().map(|c| c.security));
         all.extend(self.legs_of(changes).map(|leg| leg.security));
@@ -154,7 +165,7 @@ impl Journal {
     fn by_mark(
         &self,
         security: SecurityName,
-        changes: &[(Change, u32, u32)],
+        changes: &[Noted],
         line: i128,
         view: &View<'_>,
     ) -> Option<(CauseKind, Option<u32>, i128)> {

@@ -42,7 +42,7 @@ impl<'a> Draft<'a> {
             market,
             class: account.class,
             at,
-            cash: i128::from(account.cash),
+            cash: account.cash,
             contracts: account.contracts.clone(),
             security,
             held: i128::from(held),
@@ -297,7 +297,7 @@ impl<'a> Draft<'a> {
 
     pub(crate) fn interest(&mut self, i: usize, amount: i64, kind: InterestKind) -> Result<(), Refusal> {
         let contract = &mut self.contracts[i];
-        let accrued = i128::from(contract.interest);
+        let accrued = contract.interest;
         let amount = i128::from(amount);
         let after = match kind {
             InterestKind::Settled => accrued - amount,
@@ -309,7 +309,7 @@ impl<'a> Draft<'a> {
         if kind == InterestKind::Settled {
             self.cash -= amount;
         }
-        contract.interest = clamp_i64(after);
+        contract.interest = after;
         Ok(())
     }
 

@@ -154,7 +154,7 @@ pub struct Out {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Figures {
     /// Cash.
-    pub cash: Money,
+    pub cash: i128,
     /// Receivables.
     pub receivables: i128,
     /// Other collateral.
@@ -213,8 +213,7 @@ impl Figures {
     /// A, where every holding has a mark.
     #[must_use]
     pub fn assets(&self) -> Option<i128> {
-        self.long_value
-            .map(|v| v + i128::from(self.cash) + self.receivables + i128::from(self.other_collateral))
+        self.long_value.map(|v| v + self.cash + self.receivables + i128::from(self.other_collateral))
     }
 
     /// D, where every share owed has a mark.

@@ -318,8 +318,8 @@ pub struct OpeningContract {
 /// A receivable: money that arrives on a date, or when an opening says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receivable {
-    /// How much.
-    pub amount: Money,
+    /// How much, 1/10 000 yuan.
+    pub amount: i128,
     /// When it becomes cash.
     pub pay_date: Option<Date>,
 }

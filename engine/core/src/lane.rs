@@ -167,12 +167,12 @@ impl Lane {
             AccountInput::Opening(opening) => self.open(i, opening, at, entry, market),
             AccountInput::Cash(amount, reason) => {
                 let withdrawn = *reason == crate::input::CashReason::Withdrawal;
-                if withdrawn && -i128::from(*amount) > i128::from(self.accounts[i].cash) {
+                if withdrawn && -i128::from(*amount) > self.accounts[i].cash {
                     return Err(refusal(Code::InsufficientCash, "more withdrawn than there is cash"));
                 }
-                let cash = i128::from(self.accounts[i].cash) + i128::from(*amount);
+                let cash = self.accounts[i].cash + i128::from(*amount);
                 self.check_range(i, cash, &self.accounts[i].contracts, None)?;
-                self.accounts[i].cash = clamp_i64(cash);
+                self.accounts[i].cash = cash;
                 self.note(i, entry, CauseKind::Cash, CauseKey::Account, i128::from(*amount), 0);
                 Ok(())
             }
@@ -211,7 +211,7 @@ impl Lane {
             AccountInput::Order(order) => self.put_order(i, order, market),
             AccountInput::OtherCollateral(value) => {
                 let account = &self.accounts[i];
-                self.check_range(i, i128::from(account.cash), &account.contracts, None)?;
+                self.check_range(i, account.cash, &account.contracts, None)?;
                 let before = std::mem::replace(&mut self.accounts[i].other, *value);
                 let moved = i128::from(*value) - i128::from(before);
                 self.note(i, entry, CauseKind::OtherCollateral, CauseKey::Account, moved, 0);
@@ -250,9 +250,9 @@ impl Lane {
         let (cash, contracts, held_now) = (draft.cash, draft.contracts, draft.held);
         self.check_range(i, cash, &contracts, Some((security, held_now)))?;
         let account = &mut self.accounts[i];
-        let (money, owed) = (i128::from(account.cash), account.owed_shares(security));
+        let (money, owed) = (account.cash, account.owed_shares(security));
         let debts = account.money_debts();
-        account.cash = clamp_i64(cash);
+        account.cash = cash;
         account.contracts = contracts;
         let (d_money, d_debts) = (cash - money, account.money_debts() - debts);
         let d_owed = account.owed_shares(security) - owed;
@@ -283,16 +283,18 @@ impl Lane {
         let money = |m: i128| m.abs() < i128::from(MONEY_BOUND);
         let shares = |q: i128| q < i128::from(QUANTITY_BOUND);
         let account = &self.accounts[i];
-        let other_holdings =
-            self.holdings.iter(self.hot[i].extent).filter(|&(s, _)| held.is_none_or(|(changed, _)| changed != s));
+        let other_holdings = self
+            .holdings
+            .iter(self.hot[i].extent)
+            .filter(|&(s, _)| held.is_none_or(|(changed, _)| changed != s));
         let in_range = money(cash)
             && money(account.receivables())
             && money(i128::from(account.other))
             && held.is_none_or(|(_, quantity)| shares(quantity))
             && other_holdings.map(|(_, quantity)| i128::from(quantity)).all(shares)
-            && contracts.iter().all(|c| {
-                money(i128::from(c.amount)) && money(i128::from(c.interest)) && shares(i128::from(c.quantity))
-            });
+            && contracts
+                .iter()
+                .all(|c| money(i128::from(c.amount)) && money(c.interest) && shares(i128::from(c.quantity)));
         if in_range { Ok(()) } else { Err(refusal(Code::OutOfRange, "a figure would leave its bounds")) }
     }
 
@@ -352,7 +354,7 @@ impl Lane {
             let mut contract = Contract {
                 quantity: c.quantity,
                 amount: c.amount,
-                interest: c.interest,
+                interest: i128::from(c.interest),
                 name: c.contract,
                 security,
                 rate: c.rate,
@@ -368,15 +370,16 @@ impl Lane {
             }
         }
         let receivables = opening.receivables.as_deref();
-        if receivables.is_some_and(|r| sum(r) >= i128::from(MONEY_BOUND)) {
+        let receivable = receivables.map_or_else(|| account.receivables(), sum);
+        if receivable >= i128::from(MONEY_BOUND) {
             return Err(refusal(Code::OutOfRange, "receivables would leave their bounds"));
         }
         let account = &self.accounts[i];
-        let money = i128::from(account.cash) + account.receivables() + i128::from(account.other);
+        let money = account.cash + account.receivables() + i128::from(account.other);
         let debts = account.money_debts();
         self.legs_of(i, -1);
         let account = &mut self.accounts[i];
-        account.cash = opening.cash;
+        account.cash = i128::from(opening.cash);
         account.other = opening.other_collateral;
         account.contracts = contracts;
         account.suspect = false;
@@ -388,7 +391,7 @@ impl Lane {
         self.holdings.replace(&mut self.hot[i].extent, &positions);
         self.legs_of(i, 1);
         let account = &self.accounts[i];
-        let now = i128::from(account.cash) + account.receivables() + i128::from(account.other);
+        let now = account.cash + account.receivables() + i128::from(account.other);
         let d_debts = account.money_debts() - debts;
         self.note(i, entry, CauseKind::Opening, CauseKey::Account, now - money, d_debts);
         Ok(())
@@ -434,19 +437,18 @@ impl Lane {
         let security = group.security;
         let account = &mut self.accounts[i];
         let owed = account.owed_shares(security);
-        let (money, debts) = (i128::from(account.cash) + account.receivables(), account.money_debts());
+        let (money, debts) = (account.cash + account.receivables(), account.money_debts());
         for (amount, pay_date) in group.dividends(held) {
             let paid = pay_date.is_none_or(|day| day <= today);
             if paid {
-                account.cash = account.cash.saturating_add(amount);
+                account.cash += amount;
             } else if amount != 0 {
                 account.extras_mut().receivables.push(Receivable { amount, pay_date });
             }
         }
         for contract in account.contracts.iter_mut().filter(|c| c.security == security) {
             if !contract.is_financing() {
-                contract.interest =
-                    clamp_i64(i128::from(contract.interest) + group.short_fees(contract.quantity));
+                contract.interest += group.short_fees(contract.quantity);
             }
             contract.quantity = group.quantity_after(contract.quantity);
             contract.settle();
@@ -457,7 +459,7 @@ impl Lane {
         let worth = |mark, held: Quantity, owed| (value(i128::from(held), mark), value(owed, mark));
         let before = worth(group.mark_before, held, owed);
         let after = worth(group.mark_after, held_now, account.owed_shares(security));
-        let d_money = i128::from(account.cash) + account.receivables() - money;
+        let d_money = account.cash + account.receivables() - money;
         let d_debts = account.money_debts() - debts;
         let owed_now = account.owed_shares(security);
         self.holdings.set(&mut self.hot[i].extent, security, held_now);
@@ -472,10 +474,10 @@ impl Lane {
         for i in 0..self.accounts.len() {
             let Some(extras) = self.accounts[i].extras.as_deref_mut() else { continue };
             let due = |r: &Receivable| r.pay_date.is_some_and(|date| date <= day);
-            let paid: i128 = extras.receivables.iter().filter(|r| due(r)).map(|r| i128::from(r.amount)).sum();
+            let paid: i128 = extras.receivables.iter().filter(|r| due(r)).map(|r| r.amount).sum();
             if paid != 0 {
                 extras.receivables.retain(|r| !due(r));
-                self.accounts[i].cash = clamp_i64(i128::from(self.accounts[i].cash) + paid);
+                self.accounts[i].cash += paid;
                 self.touch(i);
             }
         }
@@ -531,7 +533,7 @@ impl Lane {
     /// Brings the hot line of an account up to its books.
     fn refresh(&mut self, i: usize) {
         let account = &self.accounts[i];
-        let fixed = i128::from(account.cash) + account.receivables() + i128::from(account.other);
+        let fixed = account.cash + account.receivables() + i128::from(account.other);
         let hot = &mut self.hot[i];
         hot.fixed = clamp_i64(fixed);
         let (_, quantities) = self.holdings.of(hot.extent);
@@ -651,5 +653,5 @@ impl Lane {
 }
 
 fn sum(receivables: &[Receivable]) -> i128 {
-    receivables.iter().map(|r| i128::from(r.amount)).sum()
+    receivables.iter().map(|r| r.amount).sum()
 }

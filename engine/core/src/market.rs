@@ -26,7 +26,7 @@ pub(crate) struct Security {
     pub last: Option<Stored>,
     pub previous: Option<Stored>,
     pub manual: Option<Stored>,
-    /// First day of the suspension in force.
+    /// Date of the record that first said suspended, while it is.
     pub suspended_from: Option<Date>,
     /// Levels of all indices when the record became suspended.
     pub levels_then: Vec<Option<i64>>,
@@ -440,9 +440,8 @@ impl Market {
 
     /// Whether more than `suspended_days` trading days lie from the suspension to today.
     fn long_suspended(&self, security: &Security) -> bool {
-        security
-            .suspended_from
-            .is_some_and(|from| self.trading_days(from, self.today()) > i64::from(self.policy.suspended_days))
+        let from = security.record.suspended_since.or(security.suspended_from);
+        from.is_some_and(|from| self.trading_days(from, self.today()) > i64::from(self.policy.suspended_days))
     }
 
     /// Trading days from a date to another, both included: the calendar's; without one the dates
@@ -517,7 +516,6 @@ impl Security {
             self.suspended_from = Some(at.date());
             self.levels_then = levels.to_vec();
         }
-        self.suspended_from = self.record.suspended_since.or(self.suspended_from);
     }
 }
 

@@ -51,8 +51,7 @@ impl View<'_> {
 
     /// A and D, where every share held and owed has a mark.
     pub(crate) fn assets_and_debts(&self) -> (Option<i128>, Option<i128>) {
-        let money =
-            i128::from(self.account.cash) + self.account.receivables() + i128::from(self.account.other);
+        let money = self.account.cash + self.account.receivables() + i128::from(self.account.other);
         (self.long_value().map(|v| v + money), self.short_value().map(|v| v + self.account.money_debts()))
     }
 
@@ -60,7 +59,7 @@ impl View<'_> {
     pub(crate) fn figures(&self) -> Figures {
         let account = self.account;
         let principal = account.contracts.iter().map(|c| i128::from(c.principal())).sum();
-        let interest = account.contracts.iter().map(|c| i128::from(c.interest)).sum();
+        let interest = account.contracts.iter().map(|c| c.interest).sum();
         let (long_value, short_value) = (self.long_value(), self.short_value());
         let (assets, debts) = self.assets_and_debts();
         let valued = assets.zip(debts).map(|(assets, debts)| self.valued(assets, debts));
@@ -95,7 +94,7 @@ impl View<'_> {
     /// M of domain.md §3.2, 1/10⁸ yuan.
     fn available_margin(&self) -> i128 {
         let account = self.account;
-        let mut m = i128::from(account.cash) * ONE_BP;
+        let mut m = account.cash * ONE_BP;
         for (security, quantity) in self.holdings() {
             let free = (i128::from(quantity) - account.tied(security)).max(0);
             m += free * self.mark(security).unwrap_or(0) * self.haircut(security);
@@ -110,7 +109,7 @@ impl View<'_> {
             };
             // Gains count at the haircut, losses in full.
             m += profit * if profit < 0 { ONE_BP } else { self.haircut(contract.security) };
-            m -= reserved + i128::from(contract.interest) * ONE_BP;
+            m -= reserved + contract.interest * ONE_BP;
         }
         m - self.frozen_by_orders()
     }
@@ -145,7 +144,7 @@ impl View<'_> {
             .filter(|o| o.side == Side::CollateralBuy)
             .map(|o| i128::from(o.remaining) * i128::from(o.price))
             .sum();
-        (i128::from(self.account.cash) - proceeds - frozen).max(0)
+        (self.account.cash - proceeds - frozen).max(0)
     }
 
     /// 可提取, rounded down to 1/10 000 yuan.

@@ -59,8 +59,20 @@ fn the_oracle_shares_no_crate_with_the_product() {
 #[test]
 fn the_core_reaches_for_nothing_outside() {
     let outside = [
-        "std::fs", "std::net", "std::time", "std::thread", "std::env", "std::process", "SystemTime",
-        "Instant", "HashMap<", "HashSet<", "println!", "f32", "f64", "unsafe ",
+        "std::fs",
+        "std::net",
+        "std::time",
+        "std::thread",
+        "std::env",
+        "std::process",
+        "SystemTime",
+        "Instant",
+        "HashMap<",
+        "HashSet<",
+        "println!",
+        "f32",
+        "f64",
+        "unsafe ",
     ];
     for (path, text) in sources("engine/core/src") {
         for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {

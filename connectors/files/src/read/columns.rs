@@ -2,15 +2,15 @@
 
 use crate::error::FileError;
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int64Array,
-    LargeStringArray, StringArray, StringViewArray, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int64Array, LargeStringArray,
+    StringArray, StringViewArray, UInt64Array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::cast;
 use arrow::datatypes::{
-    ArrowPrimitiveType, DECIMAL128_MAX_PRECISION, DataType, Date32Type, Decimal128Type, Int64Type,
-    TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType, UInt64Type,
+    ArrowPrimitiveType, DECIMAL128_MAX_PRECISION, DataType, Date32Type, Decimal128Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
+    UInt64Type,
 };
 use plimsoll_wire::value::{Fields, Value};
 use std::borrow::Cow;
@@ -58,7 +58,7 @@ impl Column {
     /// Resolves a column.
     pub fn of(array: &ArrayRef, place: &Place<'_>) -> Result<Self, FileError> {
         let (file, column) = (place.file, &place.column);
-        Ok(match array.data_type() {
+        let resolved = match array.data_type() {
             DataType::Null => Column::Null,
             DataType::Boolean => Column::Bool(array.as_boolean().clone()),
             DataType::Float16 | DataType::Float32 | DataType::Float64 => {
@@ -85,8 +85,8 @@ impl Column {
             DataType::Utf8View => Column::ViewText(array.as_string_view().clone()),
             DataType::Dictionary(..) => {
                 let dictionary = array.as_any_dictionary();
-                let keys = cast(dictionary.keys(), &DataType::Int64)
-                    .map_err(|_| place.unfit(array.data_type()))?;
+                let keys =
+                    cast(dictionary.keys(), &DataType::Int64).map_err(|_| place.unfit(array.data_type()))?;
                 let values = Column::of(dictionary.values(), place)?;
                 Column::Dictionary(keys.as_primitive::<Int64Type>().clone(), Box::new(values))
             }
@@ -95,9 +95,7 @@ impl Column {
             }
             DataType::Timestamp(unit, Some(_)) => Column::Time(ticks(array, *unit), *unit),
             DataType::Date32 => Column::Date(array.as_primitive::<Date32Type>().clone()),
-            DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
-                list(array, place)?
-            }
+            DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => list(array, place)?,
             DataType::Struct(fields) => {
                 let array = array.as_struct();
                 let columns = fields.iter().zip(array.columns()).map(|(field, column)| {
@@ -106,22 +104,53 @@ impl Column {
                 Column::Object(columns.collect::<Result<_, FileError>>()?, array.nulls().cloned())
             }
             other => return Err(place.unfit(other)),
-        })
+        };
+        // A column that says nothing in this batch need not be asked in every row.
+        let silent = !array.is_empty() && array.null_count() == array.len();
+        Ok(if silent { Column::Null } else { resolved })
     }
 
-    /// The value in a row.
-    pub fn value(&self, row: usize) -> Value<'_> {
+    /// Puts the value in a row into `into`. Lists and objects that stand there from a row before
+    /// are written over: their memory and the names of their fields stay.
+    #[inline]
+    pub fn put<'a>(&'a self, row: usize, into: &mut Value<'a>) {
         match self {
-            Column::Null => Value::Null,
+            Column::List(ends, nulls, items) => {
+                if is_null(nulls.as_ref(), row) {
+                    *into = Value::Null;
+                } else {
+                    put_list(items, ends[row]..ends[row + 1], into);
+                }
+            }
+            Column::Object(columns, nulls) => {
+                if is_null(nulls.as_ref(), row) {
+                    *into = Value::Null;
+                } else {
+                    put_object(columns, row, into);
+                }
+            }
+            _ => *into = self.scalar(row),
+        }
+    }
+
+    #[inline]
+    fn scalar(&self, row: usize) -> Value<'_> {
+        match self {
+            Column::Null | Column::List(..) | Column::Object(..) => Value::Null,
             Column::Bool(array) => {
-                if array.is_null(row) { Value::Null } else { Value::Bool(array.value(row)) }
+                if array.is_null(row) {
+                    Value::Null
+                } else {
+                    Value::Bool(array.value(row))
+                }
             }
             Column::Integer(array) => number(array, row).map_or(Value::Null, Value::Integer),
             // What no signed integer holds still reads as a number, and is out of every bound.
             Column::Wide(array) => match number(array, row) {
                 None => Value::Null,
-                Some(value) => i64::try_from(value)
-                    .map_or(Value::Decimal(i128::from(value), 0), Value::Integer),
+                Some(value) => {
+                    i64::try_from(value).map_or(Value::Decimal(i128::from(value), 0), Value::Integer)
+                }
             },
             Column::Decimal(array, scale) => {
                 number(array, row).map_or(Value::Null, |value| Value::Decimal(value, *scale))
@@ -131,42 +160,45 @@ impl Column {
             Column::ViewText(array) => text(array.is_null(row), || array.value(row)),
             Column::Dictionary(keys, values) => number(keys, row)
                 .and_then(|key| usize::try_from(key).ok())
-                .map_or(Value::Null, |key| values.value(key)),
+                .map_or(Value::Null, |key| values.scalar(key)),
             Column::Time(array, unit) => match number(array, row) {
                 None => Value::Null,
-                Some(ticks) => micros(ticks, *unit)
-                    .map_or(Value::Text(Cow::Borrowed(NO_TIME)), Value::Time),
+                Some(ticks) => micros(ticks, *unit).map_or(Value::Text(Cow::Borrowed(NO_TIME)), Value::Time),
             },
             Column::Date(array) => number(array, row).map_or(Value::Null, Value::Date),
-            Column::List(ends, nulls, items) => {
-                if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-                    return Value::Null;
-                }
-                Value::List((ends[row]..ends[row + 1]).map(|item| items.value(item)).collect())
-            }
-            Column::Object(columns, nulls) => {
-                if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-                    return Value::Null;
-                }
-                let mut fields = Fields::with_capacity(columns.len());
-                push_fields(columns, row, &mut fields);
-                Value::Object(fields)
-            }
         }
     }
 }
 
-/// Appends the fields of a row.
-pub fn push_fields<'a>(columns: &'a [(String, Column)], row: usize, fields: &mut Fields<'a>) {
-    fields.extend(
-        columns.iter().map(|(name, column)| (Cow::Borrowed(name.as_str()), column.value(row))),
-    );
+fn is_null(nulls: Option<&NullBuffer>, row: usize) -> bool {
+    nulls.is_some_and(|nulls| nulls.is_null(row))
 }
 
-fn number<T: ArrowPrimitiveType>(
-    array: &arrow::array::PrimitiveArray<T>,
-    row: usize,
-) -> Option<T::Native> {
+fn put_list<'a>(items: &'a Column, range: std::ops::Range<usize>, into: &mut Value<'a>) {
+    if !matches!(into, Value::List(_)) {
+        *into = Value::List(Vec::new());
+    }
+    if let Value::List(list) = into {
+        list.resize(range.len(), Value::Null);
+        range.zip(list).for_each(|(item, into)| items.put(item, into));
+    }
+}
+
+fn put_object<'a>(columns: &'a [(String, Column)], row: usize, into: &mut Value<'a>) {
+    if !matches!(into, Value::Object(_)) {
+        *into = Value::Object(named(columns));
+    }
+    if let Value::Object(fields) = into {
+        columns.iter().zip(fields).for_each(|((_, column), (_, into))| column.put(row, into));
+    }
+}
+
+/// Fields with the names of columns, their values to come.
+pub fn named(columns: &[(String, Column)]) -> Fields<'_> {
+    columns.iter().map(|(name, _)| (Cow::Borrowed(name.as_str()), Value::Null)).collect()
+}
+
+fn number<T: ArrowPrimitiveType>(array: &arrow::array::PrimitiveArray<T>, row: usize) -> Option<T::Native> {
     array.is_valid(row).then(|| array.value(row))
 }
 
@@ -186,15 +218,9 @@ fn primitive<T: ArrowPrimitiveType>(
 fn ticks(array: &ArrayRef, unit: TimeUnit) -> Int64Array {
     match unit {
         TimeUnit::Second => array.as_primitive::<TimestampSecondType>().reinterpret_cast(),
-        TimeUnit::Millisecond => {
-            array.as_primitive::<TimestampMillisecondType>().reinterpret_cast()
-        }
-        TimeUnit::Microsecond => {
-            array.as_primitive::<TimestampMicrosecondType>().reinterpret_cast()
-        }
-        TimeUnit::Nanosecond => {
-            array.as_primitive::<TimestampNanosecondType>().reinterpret_cast()
-        }
+        TimeUnit::Millisecond => array.as_primitive::<TimestampMillisecondType>().reinterpret_cast(),
+        TimeUnit::Microsecond => array.as_primitive::<TimestampMicrosecondType>().reinterpret_cast(),
+        TimeUnit::Nanosecond => array.as_primitive::<TimestampNanosecondType>().reinterpret_cast(),
     }
 }
 

@@ -141,9 +141,7 @@ impl EventFile {
         }
         let consumed = Arc::new(AtomicU64::new(0));
         let content = match form {
-            Form::Ndjson | Form::NdjsonZst => {
-                Content::Lines(lines_of(&name, form, file, &consumed)?)
-            }
+            Form::Ndjson | Form::NdjsonZst => Content::Lines(lines_of(&name, form, file, &consumed)?),
             _ => Content::Table(TableReader::of_file(&name, form, file)?),
         };
         Ok(EventFile { name, form, size: Some(about.len()), consumed, content })
@@ -157,9 +155,7 @@ impl EventFile {
         let consumed = Arc::new(AtomicU64::new(0));
         let mut whole = io::Cursor::new(head).chain(from);
         let content = match form {
-            Form::Ndjson | Form::NdjsonZst => {
-                Content::Lines(lines_of(&name, form, whole, &consumed)?)
-            }
+            Form::Ndjson | Form::NdjsonZst => Content::Lines(lines_of(&name, form, whole, &consumed)?),
             _ => {
                 let mut bytes = Vec::new();
                 let bound = crate::PIPED_TABLE_BYTES;
@@ -250,8 +246,8 @@ fn lines_of(
     if form == Form::Ndjson {
         return Ok(LineReader::new(Box::new(counted), false));
     }
-    let decoder = zstd::Decoder::new(counted)
-        .map_err(|cause| FileError::Io { file: name.to_owned(), cause })?;
+    let decoder =
+        zstd::Decoder::new(counted).map_err(|cause| FileError::Io { file: name.to_owned(), cause })?;
     Ok(LineReader::new(Box::new(decoder), true))
 }
 

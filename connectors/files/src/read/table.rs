@@ -1,6 +1,6 @@
 //! Rows of a Parquet or Arrow IPC table.
 
-use super::columns::{Column, Place, push_fields};
+use super::columns::{Column, Place, named};
 use super::guard::{Reading, fenced};
 use super::{Form, Record};
 use crate::error::FileError;
@@ -64,11 +64,7 @@ impl TableReader {
         })?
     }
 
-    fn of_ipc(
-        name: &str,
-        form: Form,
-        from: impl Read + Seek + Send + 'static,
-    ) -> Result<Self, FileError> {
+    fn of_ipc(name: &str, form: Form, from: impl Read + Seek + Send + 'static) -> Result<Self, FileError> {
         let reading = reading(name, "Arrow", 0);
         fenced(&reading, || {
             let fail = |cause: ArrowError| reading.clone().damaged(&cause);
@@ -90,9 +86,11 @@ impl TableReader {
         total: Option<u64>,
     ) -> Result<Self, FileError> {
         let stated = |key: &&str| schema.field_with_name(key).is_err();
-        let envelope = ENVELOPE.iter().copied().filter(stated).filter_map(|key| {
-            schema.metadata().get(key).map(|value| (key, value.clone()))
-        });
+        let envelope = ENVELOPE
+            .iter()
+            .copied()
+            .filter(stated)
+            .filter_map(|key| schema.metadata().get(key).map(|value| (key, value.clone())));
         // Resolving an empty batch finds a column that no event can have before any row is read.
         let columns = columns_of(name, &RecordBatch::new_empty(schema.clone()))?;
         let envelope = envelope.collect();
@@ -119,14 +117,7 @@ impl TableReader {
             self.columns = columns_of(name, &batch)?;
             self.rows = batch.num_rows();
         }
-        Ok(Some(Rows {
-            envelope: &self.envelope,
-            columns: &self.columns,
-            rows: self.rows,
-            before: self.before,
-            next: 0,
-            fields: Fields::new(),
-        }))
+        Ok(Some(Rows::new(&self.envelope, &self.columns, self.rows, self.before)))
     }
 
     fn next_batch(&mut self, name: &str) -> Result<Option<RecordBatch>, FileError> {
@@ -156,29 +147,41 @@ fn columns_of(name: &str, batch: &RecordBatch) -> Result<Vec<(String, Column)>, 
 
 /// Rows of a table, one at a time.
 pub struct Rows<'a> {
-    envelope: &'a [(&'static str, String)],
     columns: &'a [(String, Column)],
     rows: usize,
     before: u64,
     next: usize,
+    /// The envelope's, which stay, then those of the columns.
     fields: Fields<'a>,
+    stay: usize,
 }
 
 impl<'a> Rows<'a> {
+    fn new(
+        envelope: &'a [(&'static str, String)],
+        columns: &'a [(String, Column)],
+        rows: usize,
+        before: u64,
+    ) -> Self {
+        let value = |key: &str, value: &'a str| match key {
+            "v" => Value::Number(value),
+            _ => Value::Text(Cow::Borrowed(value)),
+        };
+        let mut fields: Fields<'a> =
+            envelope.iter().map(|(key, text)| (Cow::Borrowed(*key), value(key, text))).collect();
+        let stay = fields.len();
+        fields.extend(named(columns));
+        Rows { columns, rows, before, next: 0, fields, stay }
+    }
+
     /// The next row's number, from 1, and its fields.
     pub fn advance(&mut self) -> Option<(u64, &Fields<'a>)> {
         if self.next == self.rows {
             return None;
         }
-        self.fields.clear();
-        for (key, value) in self.envelope {
-            let value = match *key {
-                "v" => Value::Number(value),
-                _ => Value::Text(Cow::Borrowed(value.as_str())),
-            };
-            self.fields.push((Cow::Borrowed(key), value));
+        for ((_, column), (_, into)) in self.columns.iter().zip(&mut self.fields[self.stay..]) {
+            column.put(self.next, into);
         }
-        push_fields(self.columns, self.next, &mut self.fields);
         self.next += 1;
         Some((self.before + self.next as u64, &self.fields))
     }

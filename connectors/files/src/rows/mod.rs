@@ -8,9 +8,7 @@ mod account;
 mod control;
 mod market;
 
-pub use account::{
-    Account, Cash, Contract, Fill, Lines, Opening, Position, Receivable, Repay, Transfer,
-};
+pub use account::{Account, Cash, Contract, Fill, Lines, Opening, Position, Receivable, Repay, Transfer};
 pub use control::{Calendar, DayEnd, DayStart};
 pub use market::{CorporateAction, Index, Quote, Security};
 

@@ -3,9 +3,8 @@
 use super::json;
 use crate::rows::{Cell, Field, Kind, Row, Sink, Stamp};
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Int64Builder, ListArray,
-    NullBufferBuilder, StringBuilder, StringDictionaryBuilder, StructArray,
-    TimestampMicrosecondBuilder,
+    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Int64Builder, ListArray, NullBufferBuilder,
+    StringBuilder, StringDictionaryBuilder, StructArray, TimestampMicrosecondBuilder,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field as ArrowField, Fields, Int32Type, TimeUnit};
@@ -19,9 +18,7 @@ const ZONE: &str = "+08:00";
 fn data_type(kind: Kind) -> DataType {
     match kind {
         Kind::Text | Kind::Line => DataType::Utf8,
-        Kind::Name => {
-            DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
-        }
+        Kind::Name => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
         Kind::Bool => DataType::Boolean,
         Kind::Integer => DataType::Int64,
         Kind::Price | Kind::Money | Kind::Fine => {
@@ -109,15 +106,13 @@ impl Column {
             Kind::Name => Column::Name(StringDictionaryBuilder::new()),
             Kind::Bool => Column::Bool(BooleanBuilder::new()),
             Kind::Integer => Column::Integer(Int64Builder::new()),
-            Kind::Price | Kind::Money | Kind::Fine => Column::Decimal(
-                Decimal128Builder::new().with_data_type(data_type(kind)),
-            ),
+            Kind::Price | Kind::Money | Kind::Fine => {
+                Column::Decimal(Decimal128Builder::new().with_data_type(data_type(kind)))
+            }
             Kind::Date => Column::Date(Date32Builder::new()),
             Kind::Names => Column::Names(List::new(StringBuilder::new())),
             Kind::Dates => Column::Dates(List::new(Date32Builder::new())),
-            Kind::Rows(fields) => {
-                Column::Rows(List::new(Columns::new(fields)), arrow_fields(fields))
-            }
+            Kind::Rows(fields) => Column::Rows(List::new(Columns::new(fields)), arrow_fields(fields)),
         }
     }
 
@@ -249,8 +244,7 @@ impl Batch {
 
     /// The columns gathered so far, in the order of [`schema_fields`]; the batch is empty again.
     pub fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
-        let mut arrays: Vec<ArrayRef> =
-            vec![Arc::new(self.id.finish()), Arc::new(self.at.finish())];
+        let mut arrays: Vec<ArrayRef> = vec![Arc::new(self.id.finish()), Arc::new(self.at.finish())];
         if let Some(column) = &mut self.source_seq {
             arrays.push(Arc::new(column.finish()));
         }

@@ -176,37 +176,24 @@ impl EventWriter {
 }
 
 impl Table {
-    fn create(
-        path: &Path,
-        source: &str,
-        stamp: &Stamp<'_>,
-        event: &dyn Event,
-    ) -> Result<Self, FileError> {
+    fn create(path: &Path, source: &str, stamp: &Stamp<'_>, event: &dyn Event) -> Result<Self, FileError> {
         let numbered = stamp.source_seq.is_some();
-        let envelope =
-            [("v", "1"), ("type", event.event_type()), ("source", source)].map(|(key, value)| {
-                (key.to_owned(), value.to_owned())
-            });
+        let envelope = [("v", "1"), ("type", event.event_type()), ("source", source)]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()));
         let schema = Arc::new(Schema::new_with_metadata(
             schema_fields(event.fields(), numbered),
             envelope.clone().into_iter().collect(),
         ));
-        let file = File::create(path)
-            .map_err(|cause| FileError::Io { file: path.display().to_string(), cause })?;
+        let file =
+            File::create(path).map_err(|cause| FileError::Io { file: path.display().to_string(), cause })?;
         let keys = envelope.map(|(key, value)| KeyValue::new(key, value)).to_vec();
-        let writer =
-            ArrowWriter::try_new(BufWriter::new(file), schema.clone(), Some(properties(keys)))
-                .map_err(|e| failed(path, &e))?;
+        let writer = ArrowWriter::try_new(BufWriter::new(file), schema.clone(), Some(properties(keys)))
+            .map_err(|e| failed(path, &e))?;
         let batch = Batch::new(event.fields(), numbered);
         Ok(Table { event_type: event.event_type(), schema, batch, writer })
     }
 
-    fn push(
-        &mut self,
-        path: &Path,
-        stamp: &Stamp<'_>,
-        event: &dyn Event,
-    ) -> Result<(), FileError> {
+    fn push(&mut self, path: &Path, stamp: &Stamp<'_>, event: &dyn Event) -> Result<(), FileError> {
         if event.event_type() != self.event_type {
             return Err(FileError::MixedTypes {
                 file: path.display().to_string(),

@@ -6,8 +6,8 @@ use plimsoll_engine::input::{
 };
 use plimsoll_engine::num::{Date, Time};
 use plimsoll_files::rows::{
-    Account, Calendar, Cash, Contract, CorporateAction, DayEnd, DayStart, Event, Fill, Index,
-    Lines, Opening, Position, Quote, Receivable, Repay, Security, Stamp, Transfer,
+    Account, Calendar, Cash, Contract, CorporateAction, DayEnd, DayStart, Event, Fill, Index, Lines, Opening,
+    Position, Quote, Receivable, Repay, Security, Stamp, Transfer,
 };
 use plimsoll_files::{EventFile, EventWriter, FileError, Format, Record, json};
 use plimsoll_wire::value::{Fields, Value};
@@ -218,12 +218,7 @@ fn opening() -> Opening<'static> {
 }
 
 /// Writes events with ids of their place; numbers them where asked.
-pub fn write(
-    path: &Path,
-    format: Format,
-    events: &[&dyn Event],
-    numbered: bool,
-) -> Result<u64, FileError> {
+pub fn write(path: &Path, format: Format, events: &[&dyn Event], numbered: bool) -> Result<u64, FileError> {
     let mut writer = EventWriter::create(path, format, "test")?;
     for (place, event) in events.iter().enumerate() {
         let id = format!("e{place}");
@@ -273,9 +268,7 @@ fn plain(value: &Value<'_>) -> Json {
             Ok(digits) if *scale < 19 => printed(&|out| json::decimal(digits, *scale, out)),
             _ => Json::String(format!("{value:?}")),
         },
-        Value::Time(micros) if micros.abs() < 1 << 52 => {
-            printed(&|out| json::time(Time(*micros), out))
-        }
+        Value::Time(micros) if micros.abs() < 1 << 52 => printed(&|out| json::time(Time(*micros), out)),
         Value::Date(days) if days.abs() < 1 << 20 => printed(&|out| json::date(Date(*days), out)),
         Value::Time(_) | Value::Date(_) => Json::String(format!("{value:?}")),
         Value::List(items) => Json::Array(items.iter().map(plain).collect()),

@@ -96,7 +96,7 @@ pub struct Coverage {
 }
 
 /// The text of a member in a line the programs wrote; their lines have no spaces.
-fn member<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+pub(super) fn member<'a>(line: &'a str, key: &str) -> Option<&'a str> {
     let start = line.find(key)? + key.len();
     line[start..].split('"').next()
 }

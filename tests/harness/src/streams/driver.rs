@@ -1,6 +1,6 @@
 //! Runs the real binary and the oracle on the same stream and compares what they say.
 
-use super::coverage::Coverage;
+use super::coverage::{Coverage, member};
 use super::minimise::minimise;
 use super::stream::{Stream, join};
 use crate::scenario::run::binary;
@@ -45,6 +45,20 @@ pub struct Difference {
     pub binary: String,
     /// The oracle's line.
     pub oracle: String,
+}
+
+impl Difference {
+    /// What kind of difference it is: the same line or another, types, codes and causes on either side. A stream
+    /// that is made smaller has to keep it, so that it does not slip into another fault.
+    fn shape(&self) -> Vec<String> {
+        let mut shape = vec![self.what.to_owned()];
+        for line in [&self.binary, &self.oracle] {
+            for key in ["\"type\":\"", "\"code\":\"", "\"cause\":{\"kind\":\""] {
+                shape.push(member(line, key).unwrap_or("").to_owned());
+            }
+        }
+        shape
+    }
 }
 
 /// An empty folder of its own, removed when dropped.
@@ -221,7 +235,7 @@ pub fn check(
     let mut last = found.clone();
     let small = minimise(&stream.lines, 500, Duration::from_secs(40), |trial| {
         match compare(scratch, trial, policy, lanes) {
-            Err(difference) if difference.what == found.what => {
+            Err(difference) if difference.shape() == found.shape() => {
                 last = difference;
                 true
             }

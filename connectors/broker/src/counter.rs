@@ -185,7 +185,7 @@ impl Mirror {
 
     /// Draws something to do; `None` where it is not possible.
     fn act(&self, prices: &Prices<'_>, dice: &mut Dice) -> Option<FactEvent> {
-        match dice.pick(&[340, 280, 90, 90, 60, 30, 70, 12, 14, 14]) {
+        match dice.pick(&[340, 370, 90, 90, 60, 30, 80, 12, 80, 60]) {
             0 => self.margin_buy(prices, dice),
             1 => self.sell_to_repay(prices, dice),
             2 => self.collateral_buy(prices, dice),
@@ -318,7 +318,8 @@ impl Mirror {
             return None;
         }
         let price = prices.price(security);
-        let quantity = lots((debts / 20) as i64, price, record.round())?;
+        let quantity =
+            lots((debts * i128::from(dice.between(30, 200)) / 1000) as i64, price, record.round())?;
         Some(FactEvent::Fill {
             side: Side::ShortSell,
             security,

@@ -139,10 +139,12 @@ pub struct DayFigures {
     pub quotes: u64,
     /// Facts by kind: the sides of fills in their order, then cash, repay, transfer.
     pub facts: [u64; 10],
-    /// Value of margin buys and of sales that repay, 1/10 000 yuan.
+    /// Value of margin buys, of sales and cash that repay, and of short sales, 1/10 000 yuan.
     pub bought: i128,
     /// See `bought`.
     pub repaid: i128,
+    /// See `bought`.
+    pub shorted: i128,
 }
 
 /// Names of [`DayFigures::facts`].
@@ -168,6 +170,7 @@ impl DayFigures {
                 match side {
                     Side::MarginBuy => self.bought += gross,
                     Side::SellToRepay => self.repaid += gross,
+                    Side::ShortSell => self.shorted += gross,
                     _ => {}
                 }
                 side as usize
@@ -234,8 +237,13 @@ impl Manifest {
             for (name, count) in FACTS.iter().zip(day.facts) {
                 let _ = write!(out, ", \"{name}\": {count}");
             }
-            for (name, value) in [("bought_to_financing", day.bought), ("repaid_to_financing", day.repaid)] {
-                let _ = write!(out, ", \"{name}\": \"0.{:04}\"", tenthousandths(value, financed));
+            for (name, value, whole) in [
+                ("bought_to_financing", day.bought, financed),
+                ("repaid_to_financing", day.repaid, financed),
+                ("shorted_to_short_value", day.shorted, self.book.short),
+            ] {
+                let share = tenthousandths(value, whole);
+                let _ = write!(out, ", \"{name}\": \"{}.{:04}\"", share / 10_000, share % 10_000);
             }
             out.push('}');
         }

@@ -112,6 +112,8 @@ impl Security {
     }
 }
 
+/// Shares of the largest companies.
+const MOST_SHARES: Quantity = 350_000_000_000;
 const NAMES: [&[&str]; 3] = [&[INDICES[0].0], &[INDICES[1].0], &[INDICES[2].0]];
 
 /// All securities, and how accounts choose among them.
@@ -213,7 +215,8 @@ fn draw(group: &'static Group, member: usize, members: usize, first_day: Date, d
     // Turnover follows size, but not only.
     let busy = (size * 7 + dice.between(0, 10_000) * 3) / 10;
     let float_value = quantile(&FLOAT_VALUE_MILLION, size) * 1_000_000;
-    let float_shares = if share { float_value * YUAN / close / 10_000 * 10_000 } else { 0 };
+    let float_shares = (float_value * YUAN / close / 10_000 * 10_000).min(MOST_SHARES);
+    let float_shares = if share { float_shares } else { 0 };
     let floating = if dice.permille(450) { 1000 } else { dice.between(250, 990) };
     let suspended = share && dice.permille(4);
     let back = dice.between(1, 12) as i32;
@@ -233,7 +236,7 @@ fn draw(group: &'static Group, member: usize, members: usize, first_day: Date, d
         haircut: if risk_warning { 0 } else { haircut(group, size, dice) },
         financing_margin: if dice.permille(80) { 12_000 } else { 10_000 },
         short_margin: if dice.permille(120) { 12_000 } else { 10_000 },
-        total_shares: float_shares / 100 * (100_000 / floating),
+        total_shares: (float_shares / 100 * (100_000 / floating)).min(MOST_SHARES),
         float_shares,
         pe_static: share.then(|| pe(lively, dice)),
         turnover: quantile(&TURNOVER_THOUSAND, busy) * 1000 * YUAN,

@@ -3,6 +3,7 @@
 mod error;
 mod read;
 pub mod rows;
+mod seal;
 mod write;
 
 pub use error::FileError;

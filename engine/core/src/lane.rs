@@ -16,18 +16,31 @@ use crate::market::Market;
 use crate::metrics::View;
 use crate::num::{Date, MONEY_BOUND, Money, QUANTITY_BOUND, Quantity, Time, clamp_i64};
 use crate::policy::Lines;
-use crate::tiers::{boundary, judge};
+use crate::tiers::{Judged, boundary, holds, judge, tests_to_stay};
 
 /// What a sweep reads of an account: one line of memory, and its holdings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hot {
     /// Cash, receivables and other collateral.
     pub fixed: Money,
-    /// Assets in `lo..hi` change nothing.
-    pub lo: Money,
-    pub hi: Money,
+    /// Fast: assets in `lo..hi` change nothing. Owing: the tests that must fail and hold, the second
+    /// [`ANY`] at `normal`.
+    pub lo: i64,
+    pub hi: i64,
     pub extent: Extent,
     pub state: State,
+}
+
+impl Hot {
+    /// Sets what the next sweep tests.
+    fn expect(&mut self, judged: &Judged, lines: &Lines) {
+        if self.state == State::Owing {
+            let (worse, calm) = tests_to_stay(lines, judged.tier);
+            (self.lo, self.hi) = (worse, calm.unwrap_or(ANY));
+        } else {
+            (self.lo, self.hi) = (clamp_i64(judged.lo), clamp_i64(judged.hi));
+        }
+    }
 }
 
 /// How an account must be tested.
@@ -37,13 +50,18 @@ pub(crate) enum State {
     Idle,
     /// Debts stand still between inputs and every sum fits 64 bits: the interval decides.
     Fast,
-    /// Owes shares, is wide, or lacks a mark: judged in full.
+    /// Owes shares, so that debts move with prices; every sum fits 64 bits: two tests decide.
+    Owing,
+    /// Is wide, lacks a mark, or has debts of zero: judged in full.
     Full,
 }
 
 /// While a holding has at most this many shares in all, A fits 64 bits at any price of the wire:
 /// 2³⁰ shares × 2³¹ units, plus money below 2⁵⁹, is below 2⁶² (domain.md §1).
 const FAST_SHARES: i128 = 1 << 30;
+
+/// See [`Hot::hi`].
+const ANY: i64 = i64::MAX;
 
 /// An account's change of tier or of restrictions, before it has its counters.
 #[derive(Clone, Copy, Debug)]
@@ -119,10 +137,10 @@ impl Lane {
         self.accounts[i] = account;
         self.holdings.replace(&mut self.hot[i].extent, holdings);
         self.refresh(i);
-        if let (Some(assets), Some(debts)) = self.view(i, market).assets_and_debts() {
-            let judged = judge(&self.lines(i, market), self.accounts[i].tier, assets, debts, false);
-            self.hot[i].lo = clamp_i64(judged.lo);
-            self.hot[i].hi = clamp_i64(judged.hi);
+        if let (Some(assets), Some(debts @ 1..)) = self.view(i, market).assets_and_debts() {
+            let lines = self.lines(i, market);
+            let judged = judge(&lines, self.accounts[i].tier, assets, debts, false);
+            self.hot[i].expect(&judged, &lines);
         } else {
             self.hot[i].state = State::Full;
         }
@@ -538,12 +556,15 @@ impl Lane {
         hot.fixed = clamp_i64(fixed);
         let (_, quantities) = self.holdings.of(hot.extent);
         let shares: i128 = quantities.iter().map(|&q| i128::from(q)).sum();
-        let narrow = shares < FAST_SHARES && fixed.abs() < 1 << 59;
-        let shorts = account.contracts.iter().any(|c| !c.is_financing() && c.quantity > 0);
-        hot.state = match account.contracts.is_empty() {
-            true => State::Idle,
-            false if narrow && !shorts => State::Fast,
-            false => State::Full,
+        let owed: i128 =
+            account.contracts.iter().filter(|c| !c.is_financing()).map(|c| i128::from(c.quantity)).sum();
+        let money = |m: i128| m.abs() < 1 << 59;
+        let narrow = shares + owed < FAST_SHARES && money(fixed) && money(account.money_debts());
+        hot.state = match (account.contracts.is_empty(), narrow) {
+            (true, _) => State::Idle,
+            (false, false) => State::Full,
+            (false, true) if owed > 0 => State::Owing,
+            (false, true) => State::Fast,
         };
     }
 
@@ -555,16 +576,10 @@ impl Lane {
             let hot = &self.hot[i];
             let decided = match hot.state {
                 State::Idle => !self.dirty_flags[i],
-                State::Fast if !exact && !self.dirty_flags[i] => {
-                    let (securities, quantities) = self.holdings.of(hot.extent);
-                    let mut assets = hot.fixed;
-                    for (security, &quantity) in securities.iter().zip(quantities) {
-                        // Below 2⁶² by the proof at FAST_SHARES.
-                        assets = assets.wrapping_add(quantity.wrapping_mul(market.marks[security.index()]));
-                    }
-                    (hot.lo..hot.hi).contains(&assets)
-                }
-                _ => false,
+                _ if exact || self.dirty_flags[i] => false,
+                State::Fast => (hot.lo..hot.hi).contains(&self.narrow_assets(hot, market)),
+                State::Owing => self.stays_owing(i, market),
+                State::Full => false,
             };
             if !decided {
                 self.judge(i, false, market);
@@ -572,7 +587,32 @@ impl Lane {
         }
     }
 
-    /// Judges one account in full and sets its interval.
+    /// A of an account that fits 64 bits.
+    fn narrow_assets(&self, hot: &Hot, market: &Market) -> Money {
+        let (securities, quantities) = self.holdings.of(hot.extent);
+        let mut assets = hot.fixed;
+        for (security, &quantity) in securities.iter().zip(quantities) {
+            // Below 2⁶² by the proof at FAST_SHARES.
+            assets = assets.wrapping_add(quantity.wrapping_mul(market.marks[security.index()]));
+        }
+        assets
+    }
+
+    /// Whether an account that owes shares keeps its tier at these marks.
+    fn stays_owing(&self, i: usize, market: &Market) -> bool {
+        let hot = &self.hot[i];
+        let mut debts: i128 = 0;
+        for contract in &self.accounts[i].contracts {
+            debts += contract.interest + i128::from(contract.principal());
+            if !contract.is_financing() {
+                debts += i128::from(contract.quantity * market.marks[contract.security.index()]);
+            }
+        }
+        let assets = i128::from(self.narrow_assets(hot, market));
+        debts > 0 && !holds(hot.lo, assets, debts) && (hot.hi == ANY || holds(hot.hi, assets, debts))
+    }
+
+    /// Judges one account in full and sets what the next sweep tests.
     fn judge(&mut self, i: usize, settle: bool, market: &Market) {
         self.judged += 1;
         let account = &self.accounts[i];
@@ -587,7 +627,7 @@ impl Lane {
                 return;
             };
             if self.hot[i].state == State::Full {
-                // It may have lacked a mark until now.
+                // It may have lacked a mark, or been without debts, until now.
                 self.refresh(i);
             }
             if d == 0 {
@@ -595,8 +635,7 @@ impl Lane {
                 (assets, debts, Tier::None)
             } else {
                 let judged = judge(&lines, from, a, d, settle);
-                self.hot[i].lo = clamp_i64(judged.lo);
-                self.hot[i].hi = clamp_i64(judged.hi);
+                self.hot[i].expect(&judged, &lines);
                 (assets, debts, judged.tier)
             }
         };

@@ -70,6 +70,42 @@ pub(crate) fn judge(lines: &Lines, tier: Tier, assets: i128, debts: i128, settle
     Judged { tier, lo, hi }
 }
 
+/// A test as one number, so that the harder of two is the larger: twice the line, plus one where it
+/// is inclusive. For any debts above zero the harder test fails from no smaller assets on.
+pub(crate) type Test = i64;
+
+/// No test: it never holds.
+pub(crate) const NEVER: Test = i64::MIN;
+
+fn test_of(lines: &Lines, tier: Tier, band: Bp) -> Test {
+    let inclusive = |name: LineName| lines.inclusive & (1 << name as u8) != 0;
+    match TIERS_WITH_LINES.iter().find(|(t, _)| *t == tier) {
+        Some(&(_, name)) => lines
+            .get(name)
+            .map_or(NEVER, |line| 2 * (i64::from(line) + i64::from(band)) + i64::from(inclusive(name))),
+        None => 2 * (i64::from(PAR) + i64::from(band)),
+    }
+}
+
+/// What an account whose debts move must pass to keep its tier: the first test must fail, and the
+/// second hold (none, at `normal`).
+pub(crate) fn tests_to_stay(lines: &Lines, tier: Tier) -> (Test, Option<Test>) {
+    let hardest =
+        |tiers: &[Tier], band| tiers.iter().map(|&t| test_of(lines, t, band)).max().unwrap_or(NEVER);
+    let worse = hardest(&Tier::ALL[tier as usize + 1..], 0);
+    let calm = (tier != Tier::Normal).then(|| hardest(&Tier::ALL[tier as usize..], lines.band));
+    (worse, calm)
+}
+
+/// Whether a test holds, for debts above zero.
+pub(crate) fn holds(test: Test, assets: i128, debts: i128) -> bool {
+    if test == NEVER {
+        return false;
+    }
+    let (a, d) = (assets * ONE_BP, i128::from(test >> 1) * debts);
+    if test & 1 == 1 { a <= d } else { a < d }
+}
+
 /// A tier's own line, where it has one.
 pub(crate) fn line_of(lines: &Lines, tier: Tier) -> Option<Bp> {
     match tier {
@@ -132,6 +168,10 @@ mod tests {
                     for next in assets - 3..assets + 3 {
                         let stays = judge(&lines(), judged.tier, next, debts, settle).tier == judged.tier;
                         assert_eq!(stays, (judged.lo..judged.hi).contains(&next), "{tier:?} {assets} {next}");
+                        let (worse, calm) = tests_to_stay(&lines(), judged.tier);
+                        let passes =
+                            !holds(worse, next, debts) && calm.is_none_or(|test| holds(test, next, debts));
+                        assert_eq!(stays, passes, "{tier:?} {assets} {next}");
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! Tests of the real binary: scenarios in text, and random streams against the oracle.
 //!
-//! Nothing here links a crate of the product. The binary is a process that
+//! Nothing here but `tests/save.rs` links a crate of the product. The binary is a process that
 //! reads event files and writes effects; this crate writes the files and judges
 //! what comes back.
 

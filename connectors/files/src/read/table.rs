@@ -4,6 +4,7 @@ use super::columns::{Column, Place, named};
 use super::guard::{Reading, fenced};
 use super::{Form, Record};
 use crate::error::FileError;
+use crate::seal;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
@@ -40,14 +41,20 @@ pub struct TableReader {
 impl TableReader {
     pub fn of_file(name: &str, form: Form, file: File) -> Result<Self, FileError> {
         match form {
-            Form::Parquet => Self::of_parquet(name, file),
+            Form::Parquet => {
+                let file = sealed(name, file)?;
+                Self::of_parquet(name, file)
+            }
             _ => Self::of_ipc(name, form, BufReader::new(file)),
         }
     }
 
     pub fn of_bytes(name: &str, form: Form, bytes: Vec<u8>) -> Result<Self, FileError> {
         match form {
-            Form::Parquet => Self::of_parquet(name, bytes::Bytes::from(bytes)),
+            Form::Parquet => {
+                let bytes = sealed(name, Cursor::new(bytes))?;
+                Self::of_parquet(name, bytes::Bytes::from(bytes.into_inner()))
+            }
             _ => Self::of_ipc(name, form, Cursor::new(bytes)),
         }
     }
@@ -130,6 +137,16 @@ impl TableReader {
         }
         batch
     }
+}
+
+/// Checks the seal of a Parquet file, where it has one, and hands the file back at its start.
+fn sealed<F: Read + Seek>(name: &str, mut file: F) -> Result<F, FileError> {
+    let fail = |cause| FileError::Io { file: name.to_owned(), cause };
+    if !seal::is_intact(&mut file).map_err(fail)? {
+        return Err(reading(name, "Parquet", 0).damaged(&"its checksum is another"));
+    }
+    file.rewind().map_err(fail)?;
+    Ok(file)
 }
 
 fn reading(name: &str, carrier: &'static str, after: u64) -> Reading {

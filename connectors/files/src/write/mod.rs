@@ -5,6 +5,7 @@ pub mod json;
 
 use crate::error::FileError;
 use crate::rows::{Event, Stamp};
+use crate::seal;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use columns::{Batch, schema_fields};
@@ -158,7 +159,7 @@ impl EventWriter {
             Carrier::Table(mut table) => {
                 table.flush(&self.path)?;
                 let mut file = table.writer.into_inner().map_err(|e| failed(&self.path, &e))?;
-                file.flush().map_err(fail)?;
+                file.flush().and_then(|()| seal::close(&self.path)).map_err(fail)?;
             }
         }
         Ok(self.events)
@@ -186,7 +187,8 @@ impl Table {
         ));
         let file =
             File::create(path).map_err(|cause| FileError::Io { file: path.display().to_string(), cause })?;
-        let keys = envelope.map(|(key, value)| KeyValue::new(key, value)).to_vec();
+        let mut keys = envelope.map(|(key, value)| KeyValue::new(key, value)).to_vec();
+        keys.push(KeyValue::new(seal::KEY.to_owned(), seal::OPEN_VALUE.to_owned()));
         let writer = ArrowWriter::try_new(BufWriter::new(file), schema.clone(), Some(properties(keys)))
             .map_err(|e| failed(path, &e))?;
         let batch = Batch::new(event.fields(), numbered);

@@ -202,7 +202,7 @@ fn opening() -> Opening<'static> {
             side: ContractSide::Financing,
             security: "600519.SH",
             quantity: 50,
-            amount: 750_000_0000,
+            amount: 7_500_000_000,
             interest: Some(1),
             rate: Some(6_350_000),
             opened: DAY,

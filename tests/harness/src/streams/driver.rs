@@ -227,7 +227,10 @@ pub fn check(
     let policy = stream.policy.as_deref();
     let found = match compare(scratch, &stream.lines, policy, lanes) {
         Ok(outcome) => {
-            coverage.take(&stream.lines, &outcome.effects, &outcome.trace);
+            // Where both refuse the policy file nothing ran, and no line was accepted.
+            if !outcome.trace.is_empty() {
+                coverage.take(&stream.lines, &outcome.effects, &outcome.trace);
+            }
             return Ok(());
         }
         Err(difference) => difference,

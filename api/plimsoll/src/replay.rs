@@ -12,6 +12,7 @@ use plimsoll_wire::door::Door;
 use plimsoll_wire::time::parse_time;
 
 use crate::session::{AsOf, Session, Sink};
+use crate::summary::timings;
 
 /// Replays event files through the core.
 #[derive(clap::Args, Debug)]
@@ -40,6 +41,9 @@ pub struct ReplayArgs {
     /// Print a summary: tiers over the day, worst accounts, refusals, throughput.
     #[arg(long)]
     summary: bool,
+    /// Print how long each input took, and the memory held.
+    #[arg(long)]
+    timings: bool,
 }
 
 fn as_of(text: &str) -> Result<AsOf, String> {
@@ -90,6 +94,9 @@ pub fn run(args: &ReplayArgs) -> Result<(), String> {
     let hash = session.finish(&mut state).map_err(|cause| format!("cannot write: {cause}"))?;
     if let Some(text) = session.summary() {
         eprintln!("{text}");
+    }
+    if args.timings {
+        eprint!("{}", timings(session.files()));
     }
     eprintln!("state_hash {hash}");
     Ok(())

@@ -41,6 +41,7 @@ pub struct Session {
     pub done: bool,
     summary: Option<Summary>,
     started: Instant,
+    files: Vec<(String, u64, Duration)>,
 }
 
 impl Session {
@@ -64,6 +65,7 @@ impl Session {
             done: false,
             summary: None,
             started: Instant::now(),
+            files: Vec::new(),
         })
     }
 
@@ -152,12 +154,15 @@ impl Session {
         self.summary.as_ref().map(|summary| summary.text(&self.engine, self.door.names(), took))
     }
 
-    /// Notes how long a file took, for the summary. The last epoch of a file is open until the
-    /// next one cuts it.
+    /// Notes how long a file took. The last epoch of a file is open until the next one cuts it.
     pub fn note_file(&mut self, name: &str, records: u64, took: Duration) {
-        if let Some(summary) = &mut self.summary {
-            summary.note_file(name, records, took);
-        }
+        self.files.push((name.to_owned(), records, took));
+    }
+
+    /// How long each file took.
+    #[must_use]
+    pub fn files(&self) -> &[(String, u64, Duration)] {
+        &self.files
     }
 
     /// Epochs and accounts so far.

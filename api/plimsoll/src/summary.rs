@@ -19,9 +19,6 @@ const SLICES: usize = 40;
 /// So many of the worst accounts are listed.
 const WORST: usize = 10;
 
-/// At most this many files are listed; a long replay shows its last ones.
-const FILES: usize = 40;
-
 /// Accounts in each tier that is announced: watch … insolvent.
 type Tally = [i64; 5];
 
@@ -35,7 +32,6 @@ pub struct Summary {
     worsened: u64,
     now: Tally,
     over_time: Vec<(Time, Tally)>,
-    files: Vec<(String, u64, Duration)>,
 }
 
 impl Summary {
@@ -70,11 +66,6 @@ impl Summary {
         }
     }
 
-    /// Notes how long a file took.
-    pub fn note_file(&mut self, name: &str, records: u64, took: Duration) {
-        self.files.push((name.to_owned(), records, took));
-    }
-
     fn add(&mut self, tier: Tier, by: i64) {
         if tier >= Tier::Watch {
             self.now[tier as usize - Tier::Watch as usize] += by;
@@ -99,17 +90,6 @@ impl Summary {
         );
         let _ =
             writeln!(text, "{} changes of tier to the worse, {} duplicates", self.worsened, self.duplicates);
-        let _ = writeln!(text, "\n{:>12} {:>9} {:>13}  input", "records", "seconds", "records/s");
-        let hidden = self.files.len().saturating_sub(FILES);
-        for (name, records, took) in &self.files[hidden..] {
-            let seconds = took.as_secs_f64().max(1e-9);
-            let name = name.rsplit('/').next().unwrap_or(name);
-            let _ =
-                writeln!(text, "{records:>12} {seconds:>9.3} {:>13.0}  {name}", *records as f64 / seconds);
-        }
-        if let Some(kib) = peak_memory_kib() {
-            let _ = writeln!(text, "peak memory {} MiB", kib / 1024);
-        }
         for (code, count) in &self.refused {
             let _ = writeln!(text, "refused {}: {count}", code.word());
         }
@@ -180,9 +160,24 @@ fn worst(text: &mut String, engine: &Engine, names: &Names) {
     }
 }
 
-/// The most memory the process has held, where the system tells.
-fn peak_memory_kib() -> Option<u64> {
+/// How long each input took, and the memory held.
+#[must_use]
+pub fn timings(files: &[(String, u64, Duration)]) -> String {
+    let mut text = format!("{:>12} {:>9} {:>13}  input\n", "records", "seconds", "records/s");
+    for (name, records, took) in files {
+        let seconds = took.as_secs_f64().max(1e-9);
+        let name = name.rsplit('/').next().unwrap_or(name);
+        let _ = writeln!(text, "{records:>12} {seconds:>9.4} {:>13.0}  {name}", *records as f64 / seconds);
+    }
+    if let (Some(now), Some(peak)) = (memory_kib("VmRSS:"), memory_kib("VmHWM:")) {
+        let _ = writeln!(text, "memory {} MiB, at most {} MiB", now / 1024, peak / 1024);
+    }
+    text
+}
+
+/// A figure of the process's memory, where the system tells.
+fn memory_kib(key: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
     line.split_whitespace().next()?.parse().ok()
 }

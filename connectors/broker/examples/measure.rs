@@ -19,7 +19,13 @@ fn main() {
     } else {
         for p in &a[2..] {
             let t = std::time::Instant::now();
-            let mut f = match EventFile::open(p.as_ref()) { Ok(f) => f, Err(e) => { eprintln!("E {e}"); std::process::exit(2) } };
+            let mut f = match EventFile::open(p.as_ref()) {
+                Ok(f) => f,
+                Err(e) => {
+                    eprintln!("E {e}");
+                    std::process::exit(2)
+                }
+            };
             let mut n = 0u64;
             let mut x = 0u64;
             let _ = f

@@ -2,26 +2,26 @@
 //!
 //! Parquet pages have room for checksums, but the writer of the `parquet` crate leaves them out,
 //! so a changed byte in a page may come back as another price. A file of ours carries the CRC-32
-//! of all its bytes in a metadata key of its footer, counted with zeros in the checksum's own
-//! place; the reader checks it before it hands out a row. Files of other programs have no such
-//! key, and are read with the checks their writer gave them.
+//! of all its bytes where the footer names its writer, counted with zeros in the checksum's own
+//! place; the reader checks it before it hands out a row. A program that rewrites a table copies
+//! its metadata but names itself as the writer: its files have no seal, and are read with the
+//! checks it gave them.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// The metadata key, and how its value begins; eight hexadecimal digits follow.
-pub const KEY: &str = "plimsoll.checksum";
-/// See [`KEY`].
-pub const BEGINNING: &str = "plimsoll-crc32:";
+/// What stands before the eight hexadecimal digits of the checksum.
+const BEGINNING: &str = "(build plimsoll-crc32:";
 const DIGITS: usize = 8;
-/// The value before the checksum is known.
-pub const OPEN_VALUE: &str = "plimsoll-crc32:00000000";
+/// The writer's name before the checksum is known.
+pub const OPEN_NAME: &str =
+    concat!("plimsoll version ", env!("CARGO_PKG_VERSION"), " (build plimsoll-crc32:00000000)");
 /// The length of the footer and the last magic.
 const TAIL_BYTES: u64 = 8;
 const BUFFER_BYTES: usize = 1 << 18;
 
-/// Puts the checksum into a file that was written with [`OPEN_VALUE`].
+/// Puts the checksum into a file that was written with [`OPEN_NAME`].
 pub fn close(path: &Path) -> io::Result<()> {
     let mut file = File::options().read(true).write(true).open(path)?;
     let Some((place, _)) = find(&mut file)? else { return Ok(()) };

@@ -187,8 +187,7 @@ impl Table {
         ));
         let file =
             File::create(path).map_err(|cause| FileError::Io { file: path.display().to_string(), cause })?;
-        let mut keys = envelope.map(|(key, value)| KeyValue::new(key, value)).to_vec();
-        keys.push(KeyValue::new(seal::KEY.to_owned(), seal::OPEN_VALUE.to_owned()));
+        let keys = envelope.map(|(key, value)| KeyValue::new(key, value)).to_vec();
         let writer = ArrowWriter::try_new(BufWriter::new(file), schema.clone(), Some(properties(keys)))
             .map_err(|e| failed(path, &e))?;
         let batch = Batch::new(event.fields(), numbered);
@@ -226,7 +225,7 @@ fn properties(keys: Vec<KeyValue>) -> WriterProperties {
     let level = ZstdLevel::try_new(ZSTD_LEVEL).unwrap_or_default();
     let id = ColumnPath::from("id");
     WriterProperties::builder()
-        .set_created_by(concat!("plimsoll ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_created_by(seal::OPEN_NAME.to_owned())
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Chunk)

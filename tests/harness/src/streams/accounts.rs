@@ -244,8 +244,12 @@ impl Generator {
 
     fn some_quantity(&mut self, huge: bool) -> i64 {
         if huge {
+            // The bound itself, and powers of two where a figure stops fitting into 64 bits.
             let top = MAX_QUANTITY - 1;
-            return *self.rng.pick(&[top, top / 2, top / 16, top / 64, 1 << 36, (1 << 33) + 1]);
+            if self.rng.chance(500) {
+                return *self.rng.pick(&[top, top / 2, top / 16, top / 64, 1 << 36]);
+            }
+            return (1 << self.rng.range(28, 34)) + self.rng.range(-1, 1);
         }
         match self.rng.below(6) {
             0 => 1,

@@ -82,14 +82,6 @@ impl BookFigures {
         }
     }
 
-    /// The ratio at a place (1/10 000) of the accounts in debt.
-    #[must_use]
-    pub fn ratio_at(&self, place: usize) -> u32 {
-        let mut sorted = self.ratios.clone();
-        sorted.sort_unstable();
-        sorted.get(place * sorted.len().saturating_sub(1) / 10_000).copied().unwrap_or(0)
-    }
-
     /// Named figures, each with four decimals as an integer of 1/10 000.
     #[must_use]
     pub fn named(&self) -> Vec<(&'static str, i128)> {

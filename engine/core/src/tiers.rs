@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn each_line_at_minus_one_zero_and_plus_one_unit() {
-        let debts = 1_000_000_0000;
+        let debts = 10_000_000_000;
         for (tier, line) in [
             (Tier::Watch, 18_000),
             (Tier::Warning, 15_000),

@@ -22,6 +22,9 @@ pub struct GenerateArgs {
     /// Securities.
     #[arg(long, value_name = "N", default_value_t = 5_500)]
     securities: usize,
+    /// Only a book, on securities that exist: `securities.csv` of an import, or its folder.
+    #[arg(long, value_name = "PATH")]
+    securities_from: Option<PathBuf>,
     /// Trading days.
     #[arg(long, value_name = "N", default_value_t = 1)]
     days: usize,
@@ -70,6 +73,7 @@ pub fn generate(args: &GenerateArgs) -> Result<(), String> {
         out: args.out.clone(),
         accounts: args.accounts,
         securities: args.securities,
+        securities_from: args.securities_from.clone(),
         days: args.days,
         seed: args.seed,
         scenario: args.scenario,

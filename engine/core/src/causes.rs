@@ -85,9 +85,10 @@ impl Journal {
         self.lines.push((account, entry));
     }
 
-    /// Sorts the changes by account, inputs in order, before causes are asked for.
+    /// Sorts the changes by account, inputs in order, those of one input by what they point at,
+    /// before causes are asked for.
     pub(crate) fn index(&mut self) {
-        self.changes.sort_by_key(|(change, _, _)| change.account);
+        self.changes.sort_by_key(|(change, _, _)| (change.account, change.input, change.key));
     }
 
     pub(crate) fn clear(&mut self) {

@@ -56,7 +56,7 @@ pub enum Verdict {
 }
 
 /// What a cause points at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CauseKey {
     /// Nothing.
     Nothing,

@@ -3,15 +3,16 @@
 
 mod common;
 
-use arrow::array::{
+use arrow_array::types::{Float64Type, Int8Type};
+use arrow_array::{
     Array, ArrayRef, Decimal128Array, DictionaryArray, FixedSizeListArray, Float64Array, Int16Array,
     Int32Array, LargeStringArray, ListArray, RecordBatch, StringArray, StringViewArray, StructArray,
     TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray,
     UInt64Array,
 };
-use arrow::datatypes::{DataType, Field, Float64Type, Int8Type, Schema};
-use arrow::ipc::CompressionType;
-use arrow::ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
+use arrow_ipc::CompressionType;
+use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
+use arrow_schema::{DataType, Field, Schema};
 use common::{events, folder, read, write};
 use plimsoll_files::rows::Event;
 use plimsoll_files::{EventFile, FileError, Form, Format, LINE_BYTES};
@@ -161,7 +162,7 @@ fn foreign() -> RecordBatch {
     ]);
     let lists = ListArray::new(
         items(positions.data_type().clone()),
-        arrow::buffer::OffsetBuffer::from_lengths([2, 1]),
+        arrow_buffer::OffsetBuffer::from_lengths([2, 1]),
         Arc::new(positions),
         None,
     );
@@ -265,7 +266,7 @@ fn columns_that_no_event_can_have_are_named() {
     let floats: ArrayRef = Arc::new(Float64Array::from(vec![1.5]));
     let nested = ListArray::from_iter_primitive::<Float64Type, _, _>(vec![Some(vec![Some(1.5)])]);
     let naive: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![1]));
-    let bytes: ArrayRef = Arc::new(arrow::array::BinaryArray::from(vec![b"x".as_slice()]));
+    let bytes: ArrayRef = Arc::new(arrow_array::BinaryArray::from(vec![b"x".as_slice()]));
     let cases: [(&str, ArrayRef, &str); 4] = [
         ("price", floats, "column `price` is floating"),
         ("rates", Arc::new(nested), "column `rates` is floating"),

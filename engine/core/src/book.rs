@@ -218,6 +218,10 @@ pub(crate) struct Extent {
     pub cap: u32,
 }
 
+/// Holdings come in runs of this many, the last one filled up with quantities of zero, so that the
+/// loop of a sweep has few lengths to guess.
+pub(crate) const RUN: usize = 4;
+
 /// Holdings of many accounts, side by side: a security and a quantity each.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Holdings {
@@ -238,6 +242,18 @@ impl Holdings {
         (&self.securities[range.clone()], &self.quantities[range])
     }
 
+    /// The same in whole runs.
+    pub(crate) fn runs(
+        &self,
+        extent: Extent,
+    ) -> impl Iterator<Item = (&[SecurityName; RUN], &[Quantity; RUN])> {
+        let start = extent.start as usize;
+        let range = start..start + (extent.len as usize).next_multiple_of(RUN);
+        let (securities, _) = self.securities[range.clone()].as_chunks::<RUN>();
+        let (quantities, _) = self.quantities[range].as_chunks::<RUN>();
+        securities.iter().zip(quantities)
+    }
+
     pub(crate) fn iter(&self, extent: Extent) -> impl Iterator<Item = (SecurityName, Quantity)> + '_ {
         let (securities, quantities) = self.of(extent);
         securities.iter().copied().zip(quantities.iter().copied())
@@ -256,13 +272,14 @@ impl Holdings {
                 let at = range.start + k;
                 self.securities.copy_within(at + 1..range.end, at);
                 self.quantities.copy_within(at + 1..range.end, at);
+                self.quantities[range.end - 1] = 0;
                 extent.len -= 1;
             }
             (Some(k), _) => self.quantities[range.start + k] = quantity,
             (None, 0) => {}
             (None, _) => {
                 if extent.len == extent.cap {
-                    self.relocate(extent, (extent.len + 1).next_power_of_two().max(4));
+                    self.relocate(extent, (extent.len + 1).next_power_of_two().max(RUN as u32));
                 }
                 let at = (extent.start + extent.len) as usize;
                 self.securities[at] = security;
@@ -276,8 +293,10 @@ impl Holdings {
     pub(crate) fn replace(&mut self, extent: &mut Extent, holdings: &[(SecurityName, Quantity)]) {
         extent.len = 0;
         if holdings.len() > extent.cap as usize {
-            self.relocate(extent, holdings.len() as u32);
+            self.relocate(extent, holdings.len().next_multiple_of(RUN) as u32);
         }
+        let start = extent.start as usize;
+        self.quantities[start..start + extent.cap as usize].fill(0);
         for (k, &(security, quantity)) in holdings.iter().enumerate() {
             let at = extent.start as usize + k;
             self.securities[at] = security;

@@ -6,3 +6,27 @@
 
 pub mod scenario;
 pub mod streams;
+
+/// Every code a refusal may have, in the documented order of precedence.
+pub const CODES: [&str; 20] = [
+    "malformed",
+    "version",
+    "unknown_type",
+    "not_enabled",
+    "unknown_field",
+    "missing_field",
+    "bad_value",
+    "time_backwards",
+    "quarantined",
+    "unknown_account",
+    "unknown_security",
+    "currency",
+    "unknown_contract",
+    "date_order",
+    "contract_exists",
+    "bad_lines",
+    "insufficient_position",
+    "insufficient_cash",
+    "exceeds_debt",
+    "out_of_range",
+];

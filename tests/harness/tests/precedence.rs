@@ -5,33 +5,10 @@
 //! touch different members must give the earlier code. Two faults that share a
 //! member are spelt out below.
 
+use plimsoll_tests::CODES as ORDER;
 use plimsoll_tests::scenario::run::{self, Folder};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-
-/// The documented order, without the duplicate, which is no refusal.
-const ORDER: [&str; 20] = [
-    "malformed",
-    "version",
-    "unknown_type",
-    "not_enabled",
-    "unknown_field",
-    "missing_field",
-    "bad_value",
-    "time_backwards",
-    "quarantined",
-    "unknown_account",
-    "unknown_security",
-    "currency",
-    "unknown_contract",
-    "date_order",
-    "contract_exists",
-    "bad_lines",
-    "insufficient_position",
-    "insufficient_cash",
-    "exceeds_debt",
-    "out_of_range",
-];
 
 /// Neighbours in the order that no event can have at once, and why.
 const APART: [(&str, &str, &str); 9] = [

@@ -1,6 +1,6 @@
 //! Every scenario file through the real binary, one test a folder.
 
-use plimsoll_tests::scenario;
+use plimsoll_tests::{CODES, scenario};
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
@@ -72,30 +72,6 @@ fn every_folder_is_run() {
     there.sort();
     assert_eq!(there, FOLDERS);
 }
-
-/// The documented refusals, in their order of precedence.
-const CODES: [&str; 20] = [
-    "malformed",
-    "version",
-    "unknown_type",
-    "not_enabled",
-    "unknown_field",
-    "missing_field",
-    "bad_value",
-    "time_backwards",
-    "quarantined",
-    "unknown_account",
-    "unknown_security",
-    "currency",
-    "unknown_contract",
-    "date_order",
-    "contract_exists",
-    "bad_lines",
-    "insufficient_position",
-    "insufficient_cash",
-    "exceeds_debt",
-    "out_of_range",
-];
 
 #[test]
 fn every_refusal_has_a_scenario() {

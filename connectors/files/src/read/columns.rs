@@ -1,17 +1,18 @@
 //! Columns of a batch as values of the wire. What a column is, is found out once a batch.
 
 use crate::error::FileError;
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int64Array, LargeStringArray,
-    StringArray, StringViewArray, UInt64Array,
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt64Type,
 };
-use arrow::buffer::NullBuffer;
-use arrow::compute::cast;
-use arrow::datatypes::{
-    ArrowPrimitiveType, DECIMAL128_MAX_PRECISION, DataType, Date32Type, Decimal128Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
-    UInt64Type,
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, LargeStringArray, StringArray,
+    StringViewArray, UInt64Array,
 };
+use arrow_buffer::NullBuffer;
+use arrow_cast::cast;
+use arrow_schema::{DECIMAL128_MAX_PRECISION, DataType, TimeUnit};
 use plimsoll_wire::value::{Fields, Value};
 use std::borrow::Cow;
 
@@ -198,7 +199,7 @@ pub fn named(columns: &[(String, Column)]) -> Fields<'_> {
     columns.iter().map(|(name, _)| (Cow::Borrowed(name.as_str()), Value::Null)).collect()
 }
 
-fn number<T: ArrowPrimitiveType>(array: &arrow::array::PrimitiveArray<T>, row: usize) -> Option<T::Native> {
+fn number<T: ArrowPrimitiveType>(array: &arrow_array::PrimitiveArray<T>, row: usize) -> Option<T::Native> {
     array.is_valid(row).then(|| array.value(row))
 }
 
@@ -210,7 +211,7 @@ fn primitive<T: ArrowPrimitiveType>(
     array: &ArrayRef,
     kind: &DataType,
     place: &Place<'_>,
-) -> Result<arrow::array::PrimitiveArray<T>, FileError> {
+) -> Result<arrow_array::PrimitiveArray<T>, FileError> {
     let array = cast(array, kind).map_err(|_| place.unfit(array.data_type()))?;
     Ok(array.as_primitive::<T>().clone())
 }

@@ -2,13 +2,16 @@
 
 use super::json;
 use crate::rows::{Cell, Field, Kind, Row, Sink, Stamp};
-use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Int64Builder, ListArray, NullBufferBuilder,
-    StringBuilder, StringDictionaryBuilder, StructArray, TimestampMicrosecondBuilder,
+use arrow_array::builder::{
+    BooleanBuilder, Date32Builder, Decimal128Builder, Int64Builder, StringBuilder, StringDictionaryBuilder,
+    TimestampMicrosecondBuilder,
 };
-use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field as ArrowField, Fields, Int32Type, TimeUnit};
-use arrow::error::ArrowError;
+use arrow_array::types::Int32Type;
+use arrow_array::{ArrayRef, ListArray, StructArray};
+use arrow_buffer::NullBufferBuilder;
+use arrow_buffer::OffsetBuffer;
+use arrow_schema::ArrowError;
+use arrow_schema::{DataType, Field as ArrowField, Fields, TimeUnit};
 use std::sync::Arc;
 
 /// The market's zone, as every table states it.

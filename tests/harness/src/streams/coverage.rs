@@ -1,35 +1,12 @@
 //! What the streams really reached, counted from what came back and not from what was meant.
 
+use crate::CODES;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
 /// Tiers a `tier_changed` may name.
 const TIERS: [&str; 7] = ["none", "normal", "watch", "warning", "call", "immediate", "insolvent"];
-/// Every code a refusal may have.
-pub const CODES: [&str; 20] = [
-    "malformed",
-    "version",
-    "unknown_type",
-    "not_enabled",
-    "unknown_field",
-    "missing_field",
-    "bad_value",
-    "time_backwards",
-    "quarantined",
-    "unknown_account",
-    "unknown_security",
-    "currency",
-    "unknown_contract",
-    "date_order",
-    "contract_exists",
-    "bad_lines",
-    "insufficient_position",
-    "insufficient_cash",
-    "exceeds_debt",
-    "out_of_range",
-];
-
 /// A group of buckets whose shares are judged against the group's total.
 struct Group {
     name: &'static str,

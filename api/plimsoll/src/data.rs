@@ -69,6 +69,7 @@ fn format(word: &str) -> Result<Format, String> {
 /// # Errors
 /// A value out of bounds, or a file that cannot be written.
 pub fn generate(args: &GenerateArgs) -> Result<(), String> {
+    let usual = Config::default();
     let config = Config {
         out: args.out.clone(),
         accounts: args.accounts,
@@ -81,7 +82,9 @@ pub fn generate(args: &GenerateArgs) -> Result<(), String> {
         format: args.format,
         snapshots: args.snapshots,
         positions: args.positions,
-        ..Config::default()
+        // The counter reports after a snapshot: not more often than there are any.
+        bursts: usual.bursts.min(args.snapshots),
+        ..usual
     };
     let manifest = plimsoll_broker::generate(&config).map_err(|fault| fault.to_string())?;
     println!("{} events in {} files under {}", manifest.events(), manifest.files.len(), args.out.display());

@@ -60,6 +60,19 @@ pub(crate) enum State {
 /// 2³⁰ shares × 2³¹ units, plus money below 2⁵⁹, is below 2⁶² (domain.md §1).
 const FAST_SHARES: i128 = 1 << 30;
 
+/// Shorts an account may have to be judged narrowly.
+const MOST_SHORTS: usize = 3;
+
+/// What an account owes whose debts move with prices, apart from its cold books.
+#[derive(Clone, Copy, Debug)]
+struct Owing {
+    account: u32,
+    /// Principal, interest and fees.
+    money: Money,
+    /// Shares owed; unused places have a quantity of zero.
+    shorts: [(SecurityName, Quantity); MOST_SHORTS],
+}
+
 /// See [`Hot::hi`].
 const ANY: i64 = i64::MAX;
 
@@ -95,6 +108,8 @@ pub struct Lane {
     pub(crate) accounts: Vec<Account>,
     pub(crate) hot: Vec<Hot>,
     pub(crate) holdings: Holdings,
+    /// Accounts that owe shares and are narrow, by account; some may have become otherwise since.
+    owing: Vec<Owing>,
     /// Accounts with something to judge at the end of the epoch.
     dirty: Vec<u32>,
     dirty_flags: Vec<bool>,
@@ -136,7 +151,7 @@ impl Lane {
         self.add(name, account.customer, account.class);
         self.accounts[i] = account;
         self.holdings.replace(&mut self.hot[i].extent, holdings);
-        self.refresh(i);
+        self.refresh(i, market);
         if let (Some(assets), Some(debts @ 1..)) = self.view(i, market).assets_and_debts() {
             let lines = self.lines(i, market);
             let judged = judge(&lines, self.accounts[i].tier, assets, debts, false);
@@ -518,7 +533,7 @@ impl Lane {
         self.journal.index();
         for k in 0..self.dirty.len() {
             let i = self.dirty[k] as usize;
-            self.refresh(i);
+            self.refresh(i, market);
             if close == Close::Touched {
                 self.dirty_flags[i] = false;
             }
@@ -549,23 +564,37 @@ impl Lane {
     }
 
     /// Brings the hot line of an account up to its books.
-    fn refresh(&mut self, i: usize) {
+    fn refresh(&mut self, i: usize, market: &Market) {
         let account = &self.accounts[i];
         let fixed = account.cash + account.receivables() + i128::from(account.other);
+        let debts = account.money_debts();
         let hot = &mut self.hot[i];
         hot.fixed = clamp_i64(fixed);
-        let (_, quantities) = self.holdings.of(hot.extent);
-        let shares: i128 = quantities.iter().map(|&q| i128::from(q)).sum();
-        let owed: i128 =
-            account.contracts.iter().filter(|c| !c.is_financing()).map(|c| i128::from(c.quantity)).sum();
+        let (securities, quantities) = self.holdings.of(hot.extent);
+        let shorts = || account.contracts.iter().filter(|c| !c.is_financing() && c.quantity > 0);
+        let mut shares: i128 = quantities.iter().map(|&q| i128::from(q)).sum();
+        shares += shorts().map(|c| i128::from(c.quantity)).sum::<i128>();
         let money = |m: i128| m.abs() < 1 << 59;
-        let narrow = shares + owed < FAST_SHARES && money(fixed) && money(account.money_debts());
-        hot.state = match (account.contracts.is_empty(), narrow) {
-            (true, _) => State::Idle,
-            (false, false) => State::Full,
-            (false, true) if owed > 0 => State::Owing,
-            (false, true) => State::Fast,
+        let marked =
+            securities.iter().copied().chain(shorts().map(|c| c.security)).all(|s| market.mark(s).is_some());
+        let narrow = marked && shares < FAST_SHARES && money(fixed) && money(debts);
+        hot.state = match (account.contracts.is_empty(), narrow, shorts().count()) {
+            (true, ..) => State::Idle,
+            (false, true, 0) => State::Fast,
+            (false, true, 1..=MOST_SHORTS) => State::Owing,
+            _ => State::Full,
         };
+        let place = self.owing.binary_search_by_key(&(i as u32), |owing| owing.account);
+        if hot.state == State::Owing {
+            let mut owing = Owing { account: i as u32, money: clamp_i64(debts), shorts: Default::default() };
+            owing.shorts.iter_mut().zip(shorts()).for_each(|(to, c)| *to = (c.security, c.quantity));
+            match place {
+                Ok(at) => self.owing[at] = owing,
+                Err(at) => self.owing.insert(at, owing),
+            }
+        } else if let Ok(at) = place {
+            self.owing.remove(at);
+        }
     }
 
     /// One pass over every account: most are decided by their interval alone.
@@ -578,10 +607,19 @@ impl Lane {
                 State::Idle => !self.dirty_flags[i],
                 _ if exact || self.dirty_flags[i] => false,
                 State::Fast => (hot.lo..hot.hi).contains(&self.narrow_assets(hot, market)),
-                State::Owing => self.stays_owing(i, market),
+                // Looked at below, side by side.
+                State::Owing => true,
                 State::Full => false,
             };
             if !decided {
+                self.judge(i, false, market);
+            }
+        }
+        for k in 0..self.owing.len() {
+            let owing = self.owing[k];
+            let i = owing.account as usize;
+            let looked_at = exact || self.dirty_flags[i] || self.hot[i].state != State::Owing;
+            if !looked_at && !self.stays_owing(&owing, market) {
                 self.judge(i, false, market);
             }
         }
@@ -600,16 +638,14 @@ impl Lane {
     }
 
     /// Whether an account that owes shares keeps its tier at these marks.
-    fn stays_owing(&self, i: usize, market: &Market) -> bool {
-        let hot = &self.hot[i];
-        let mut debts: i128 = 0;
-        for contract in &self.accounts[i].contracts {
-            debts += contract.interest + i128::from(contract.principal());
-            if !contract.is_financing() {
-                debts += i128::from(contract.quantity * market.marks[contract.security.index()]);
-            }
+    fn stays_owing(&self, owing: &Owing, market: &Market) -> bool {
+        let hot = &self.hot[owing.account as usize];
+        let mut debts = owing.money;
+        for &(security, quantity) in &owing.shorts {
+            // Below 2⁶² by the proof at FAST_SHARES; unused places have a quantity of zero.
+            debts = debts.wrapping_add(quantity.wrapping_mul(market.marks[security.index()]));
         }
-        let assets = i128::from(self.narrow_assets(hot, market));
+        let (assets, debts) = (i128::from(self.narrow_assets(hot, market)), i128::from(debts));
         debts > 0 && !holds(hot.lo, assets, debts) && (hot.hi == ANY || holds(hot.hi, assets, debts))
     }
 
@@ -622,14 +658,21 @@ impl Lane {
         let (assets, debts, to) = if account.contracts.is_empty() {
             (None, Some(0), Tier::None)
         } else {
-            let (assets, debts) = self.view(i, market).assets_and_debts();
+            let narrow = self.hot[i].state == State::Fast && market.giants == 0 && !market.vanished;
+            let (assets, debts) = if narrow {
+                let assets = self.narrow_assets(&self.hot[i], market);
+                (Some(i128::from(assets)), Some(account.money_debts()))
+            } else {
+                self.view(i, market).assets_and_debts()
+            };
             let (Some(a), Some(d)) = (assets, debts) else {
                 self.leave_unmarked(i, market);
                 return;
             };
-            if self.hot[i].state == State::Full {
-                // It may have lacked a mark, or been without debts, until now.
-                self.refresh(i);
+            if self.hot[i].state != State::Fast {
+                // It may have lacked a mark, or been without debts, until now; interest may have
+                // been added to what it owes.
+                self.refresh(i, market);
             }
             if d == 0 {
                 self.hot[i].state = State::Full;

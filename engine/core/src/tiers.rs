@@ -15,8 +15,16 @@ const TIERS_WITH_LINES: [(Tier, LineName); 4] = [
     (Tier::Immediate, LineName::Immediate),
 ];
 
+/// Debts below this many units take the narrow path of [`threshold`].
+const NARROW_DEBTS: i64 = 1 << 42;
+
 /// Smallest A at which a test at `line_bp` fails.
 fn threshold(line_bp: i128, debts: i128, inclusive: bool) -> i128 {
+    // A line is at most 200.0000 with its band, below 2²¹: the product of such debts fits 64 bits.
+    if let (Ok(line), Ok(debts @ ..NARROW_DEBTS)) = (i64::try_from(line_bp), i64::try_from(debts)) {
+        let (whole, rest) = ((line * debts).div_euclid(10_000), (line * debts).rem_euclid(10_000));
+        return i128::from(whole + i64::from(inclusive || rest > 0));
+    }
     let product = line_bp * debts;
     if inclusive { product.div_euclid(ONE_BP) + 1 } else { div_ceil(product, ONE_BP) }
 }

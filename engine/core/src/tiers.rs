@@ -185,4 +185,21 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_threshold_is_the_smallest_assets_at_which_the_test_fails_narrow_or_wide() {
+        let edge = i128::from(NARROW_DEBTS);
+        for debts in (1..50).chain(edge - 25..edge + 25).chain([1 << 70, (1 << 70) + 3]) {
+            for line in [10_001, 11_500, 13_333, 18_000, 1_000_000, 2_000_000] {
+                for inclusive in [false, true] {
+                    let test = |assets: i128| {
+                        let (a, d) = (assets * ONE_BP, line * debts);
+                        if inclusive { a <= d } else { a < d }
+                    };
+                    let at = threshold(line, debts, inclusive);
+                    assert!(!test(at) && test(at - 1), "{line} {debts} {inclusive}");
+                }
+            }
+        }
+    }
 }

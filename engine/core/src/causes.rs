@@ -114,7 +114,8 @@ impl Journal {
     pub(crate) fn cause(&self, account: u32, crossing: &Crossing<'_>, view: &View<'_>) -> Cause {
         let Crossing { from, to, line, .. } = *crossing;
         let line = i128::from(line.or_else(|| line_of(crossing.lines, from)).unwrap_or(PAR));
-        let worsening = to != Tier::None && (from == Tier::None || to > from);
+        // `none` is the mildest tier: from it every change is a worsening, to it an improvement.
+        let worsening = to > from;
         let changes = self.changes_of(account);
         let mut best: Option<(i128, Cause)> = None;
         let mut consider = |kind, key, input: Option<u32>, contribution: i128| {

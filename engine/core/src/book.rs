@@ -1,6 +1,6 @@
 //! The books: accounts, their debts and their holdings (domain.md §2).
 
-use crate::effect::{Acts, Tier};
+use crate::effect::Acts;
 use crate::input::{
     ClientClass, ContractName, ContractSide, CustomerName, LinesPatch, Order, Receivable, SecurityName,
 };
@@ -72,7 +72,7 @@ impl Contract {
     }
 
     /// One day's interest, half up to 1/10 000 yuan.
-    fn daily_interest(&self, year_days: u32) -> Money {
+    pub(crate) fn daily_interest(&self, year_days: u32) -> Money {
         let base = self.amount;
         let per_year = u64::from(self.rate).checked_mul(base.unsigned_abs());
         let divisor = ONE_RATE as u64 * u64::from(year_days);
@@ -146,7 +146,6 @@ pub(crate) struct Account {
     pub customer: CustomerName,
     pub counters: Counters,
     pub class: ClientClass,
-    pub tier: Tier,
     pub restricted: Acts,
     pub suspect: bool,
 }
@@ -161,7 +160,6 @@ impl Account {
             customer,
             counters: Counters::default(),
             class,
-            tier: Tier::None,
             restricted: Acts::default(),
             suspect: false,
         }
@@ -177,6 +175,16 @@ impl Account {
 
     pub(crate) fn orders(&self) -> &[Order] {
         self.extras.as_ref().map_or(&[], |e| &e.orders)
+    }
+
+    /// Whether lines of its own were ever stated.
+    pub(crate) fn has_own_lines(&self) -> bool {
+        self.extras.as_ref().is_some_and(|extras| extras.lines != LinesPatch::default())
+    }
+
+    /// Accrues every contract through a day; tells whether that raised what is owed.
+    pub(crate) fn accrue(&mut self, day: Date, year_days: u32) -> bool {
+        self.contracts.iter_mut().fold(false, |raised, c| raised | (c.accrue(day, year_days) > 0))
     }
 
     /// Everything owed in money: principal, interest and fees.
@@ -218,10 +226,6 @@ pub(crate) struct Extent {
     pub cap: u32,
 }
 
-/// Holdings come in runs of this many, the last one filled up with quantities of zero, so that the
-/// loop of a sweep has few lengths to guess.
-pub(crate) const RUN: usize = 4;
-
 /// Holdings of many accounts, side by side: a security and a quantity each.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Holdings {
@@ -242,18 +246,6 @@ impl Holdings {
         (&self.securities[range.clone()], &self.quantities[range])
     }
 
-    /// The same in whole runs.
-    pub(crate) fn runs(
-        &self,
-        extent: Extent,
-    ) -> impl Iterator<Item = (&[SecurityName; RUN], &[Quantity; RUN])> {
-        let start = extent.start as usize;
-        let range = start..start + (extent.len as usize).next_multiple_of(RUN);
-        let (securities, _) = self.securities[range.clone()].as_chunks::<RUN>();
-        let (quantities, _) = self.quantities[range].as_chunks::<RUN>();
-        securities.iter().zip(quantities)
-    }
-
     pub(crate) fn iter(&self, extent: Extent) -> impl Iterator<Item = (SecurityName, Quantity)> + '_ {
         let (securities, quantities) = self.of(extent);
         securities.iter().copied().zip(quantities.iter().copied())
@@ -272,14 +264,13 @@ impl Holdings {
                 let at = range.start + k;
                 self.securities.copy_within(at + 1..range.end, at);
                 self.quantities.copy_within(at + 1..range.end, at);
-                self.quantities[range.end - 1] = 0;
                 extent.len -= 1;
             }
             (Some(k), _) => self.quantities[range.start + k] = quantity,
             (None, 0) => {}
             (None, _) => {
                 if extent.len == extent.cap {
-                    self.relocate(extent, (extent.len + 1).next_power_of_two().max(RUN as u32));
+                    self.relocate(extent, (extent.len + 1).next_power_of_two());
                 }
                 let at = (extent.start + extent.len) as usize;
                 self.securities[at] = security;
@@ -293,10 +284,8 @@ impl Holdings {
     pub(crate) fn replace(&mut self, extent: &mut Extent, holdings: &[(SecurityName, Quantity)]) {
         extent.len = 0;
         if holdings.len() > extent.cap as usize {
-            self.relocate(extent, holdings.len().next_multiple_of(RUN) as u32);
+            self.relocate(extent, holdings.len() as u32);
         }
-        let start = extent.start as usize;
-        self.quantities[start..start + extent.cap as usize].fill(0);
         for (k, &(security, quantity)) in holdings.iter().enumerate() {
             let at = extent.start as usize + k;
             self.securities[at] = security;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::actions::{ActionGroup, PendingAction};
+use crate::columns::Paths;
 use crate::dedup::{Seen, Source};
 use crate::effect::{Act, Alarm, Effect, Figures, Out, Tier, Verdict};
 use crate::input::{
@@ -15,7 +16,7 @@ use crate::input::{
 use crate::lane::{Close, Lane};
 use crate::market::{Market, Mover};
 use crate::num::{Date, Time};
-use crate::policy::PolicyDraft;
+use crate::policy::{Policy, PolicyDraft};
 use crate::rules::Rules;
 
 /// Runs a closure over every lane of a step; the lanes do not see one another.
@@ -34,13 +35,31 @@ impl Exec for Sequential {
     }
 }
 
+/// How an epoch found the accounts it judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Path {
+    /// No price left a band: only accounts that inputs touched.
+    #[default]
+    Inputs,
+    /// Through the lists of who holds what moved.
+    Holders,
+    /// By a pass over the rows of one level or more.
+    Rows,
+    /// Every account was judged.
+    Every,
+}
+
 /// What a step did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StepStats {
     /// Accounts of the book.
     pub accounts: u64,
-    /// Accounts judged in full; the others were decided by their interval or not touched.
+    /// Accounts judged in full.
     pub judged: u64,
+    /// Rows looked at to find them; the others were not touched.
+    pub looked: u64,
+    /// The widest way any lane went.
+    pub path: Path,
 }
 
 /// An account as readers see it.
@@ -78,6 +97,9 @@ pub struct Engine {
     pub(crate) nameless: Source,
 }
 
+/// An epoch that moves at most this many prices is closed by one thread.
+const FEW_MOVES: usize = 16;
+
 /// How far an epoch must look at its end.
 #[derive(Clone, Copy, Debug, Default)]
 struct Scope {
@@ -104,6 +126,13 @@ impl Engine {
         })
     }
 
+    /// Chooses how accounts near a line are found, before the first of them: the result is the same.
+    #[must_use]
+    pub fn with_paths(mut self, paths: Paths) -> Self {
+        self.lanes.iter_mut().for_each(|lane| lane.columns.paths = paths);
+        self
+    }
+
     /// Number of accounts.
     #[must_use]
     pub fn accounts(&self) -> u32 {
@@ -125,7 +154,7 @@ impl Engine {
         AccountView {
             account: lane.names[i],
             customer: account.customer,
-            tier: account.tier,
+            tier: lane.hot[i].tier,
             suspect: account.suspect,
             figures: lane.view(i, &self.market).figures(),
         }
@@ -326,7 +355,7 @@ impl Engine {
             Input::DayEnd(day) => self.day_end(*day, n, exec, scope),
             Input::Clock => Ok(()),
             Input::Policy(draft) => {
-                self.market.policy = draft.resolve(&self.market.rules)?;
+                self.put_policy(draft.resolve(&self.market.rules)?, exec);
                 self.market.remark_suspended(Mover::Policy, Some(n));
                 self.lanes.iter_mut().for_each(|lane| lane.journal.policy = Some(n));
                 scope.every = true;
@@ -343,6 +372,14 @@ impl Engine {
                 Ok(())
             }
         }
+    }
+
+    fn put_policy(&mut self, policy: Policy, exec: &impl Exec) {
+        let market = &self.market;
+        exec.run(&mut self.lanes, &|lane| lane.catch_up_all(market));
+        self.market.policy = policy;
+        let market = &self.market;
+        exec.run(&mut self.lanes, &|lane| (0..lane.hot.len()).for_each(|i| lane.owe(i, market)));
     }
 
     fn put_account(&mut self, name: AccountName, customer: CustomerName, class: ClientClass) {
@@ -401,9 +438,10 @@ impl Engine {
         if last.is_some_and(|last| day <= last) {
             return Err(refusal(Code::DateOrder, "the day was started or ended already"));
         }
-        let market = &self.market;
-        exec.run(&mut self.lanes, &|lane| lane.accrue(day.previous(), market));
+        let from = self.market.accrued();
         self.market.day_starts.push(day);
+        let market = &self.market;
+        exec.run(&mut self.lanes, &|lane| lane.accrue(from, market));
         for ((ex_date, security), actions) in self.market.actions_due(day) {
             self.act(security, ex_date, actions, n, exec);
         }
@@ -422,10 +460,11 @@ impl Engine {
         if ended || self.market.last_day_start().is_some_and(|start| day < start) {
             return Err(refusal(Code::DateOrder, "the day was ended already or another one started"));
         }
+        let from = self.market.accrued();
         self.market.last_day_end = Some(day);
         let market = &self.market;
         exec.run(&mut self.lanes, &|lane| {
-            lane.accrue(day, market);
+            lane.accrue(from, market);
             lane.drop_orders();
             lane.journal.day = Some(n);
         });
@@ -441,20 +480,35 @@ impl Engine {
         } else if self.market.moves.is_empty() {
             Close::Touched
         } else {
-            Close::Sweep
+            Close::Moved
         };
         let market = &self.market;
         let work = |lane: &mut Lane| lane.close(close, market);
+        let few = self.market.moves.len() <= FEW_MOVES;
         match close {
-            // Few accounts: waking the lanes would cost more than the work.
-            Close::Touched => Sequential.run(&mut self.lanes, &work),
-            Close::Sweep | Close::Every { .. } => exec.run(&mut self.lanes, &work),
+            Close::Every { .. } => exec.run(&mut self.lanes, &work),
+            Close::Moved if !few => exec.run(&mut self.lanes, &work),
+            // Waking the lanes would cost more than the work.
+            Close::Touched | Close::Moved => Sequential.run(&mut self.lanes, &work),
         }
         self.alarm_unmarked(out);
         self.merge(out);
+        self.stats(close)
+    }
+
+    fn stats(&self, close: Close) -> StepStats {
+        let lanes = || self.lanes.iter();
+        let path = match close {
+            Close::Every { .. } => Path::Every,
+            _ if lanes().any(|lane| lane.looked.passes > 0) => Path::Rows,
+            _ if lanes().any(|lane| lane.looked.lists > 0) => Path::Holders,
+            _ => Path::Inputs,
+        };
         StepStats {
             accounts: u64::from(self.accounts),
-            judged: self.lanes.iter().map(|lane| lane.judged).sum(),
+            judged: lanes().map(|lane| lane.judged).sum(),
+            looked: lanes().map(|lane| lane.looked.rows).sum(),
+            path,
         }
     }
 

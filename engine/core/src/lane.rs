@@ -5,7 +5,8 @@
 
 use crate::actions::ActionGroup;
 use crate::book::{Account, Contract, Extent, Holdings};
-use crate::causes::{Change, Crossing, Journal};
+use crate::causes::{Change, Journal};
+use crate::columns::{Columns, Kind, Looked};
 use crate::draft::Draft;
 use crate::effect::{Acts, CauseKey, CauseKind, Tier, TierChanged};
 use crate::input::{
@@ -16,65 +17,29 @@ use crate::market::Market;
 use crate::metrics::View;
 use crate::num::{Date, MONEY_BOUND, Money, QUANTITY_BOUND, Quantity, Time, clamp_i64};
 use crate::policy::Lines;
-use crate::tiers::{Judged, boundary, holds, judge, tests_to_stay};
+use std::borrow::Cow;
 
-/// What a sweep reads of an account: one line of memory, and its holdings.
+/// What an epoch reads of an account before its books.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hot {
     /// Cash, receivables and other collateral.
     pub fixed: Money,
-    /// Fast: assets in `lo..hi` change nothing. Owing: the tests that must fail and hold, the second
-    /// [`ANY`] at `normal`.
-    pub lo: i64,
-    pub hi: i64,
+    /// Principal, interest and fees, accrued through the market's day; exact while the kind is narrow.
+    pub debts: Money,
+    /// One day's interest of all contracts.
+    pub daily: Money,
     pub extent: Extent,
-    pub state: State,
+    /// Contracts carry the interest through this day; what came since is in `debts` only.
+    pub through: Date,
+    pub tier: Tier,
+    pub class: ClientClass,
+    /// Has lines of its own.
+    pub own_lines: bool,
+    /// Every contract is accrued through the market's day, so that `daily` is what a day adds.
+    pub even: bool,
+    /// What kind of row it must have.
+    pub kind: Kind,
 }
-
-impl Hot {
-    /// Sets what the next sweep tests.
-    fn expect(&mut self, judged: &Judged, lines: &Lines) {
-        if self.state == State::Owing {
-            let (worse, calm) = tests_to_stay(lines, judged.tier);
-            (self.lo, self.hi) = (worse, calm.unwrap_or(ANY));
-        } else {
-            (self.lo, self.hi) = (clamp_i64(judged.lo), clamp_i64(judged.hi));
-        }
-    }
-}
-
-/// How an account must be tested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// No contract: `none` whatever its marks.
-    Idle,
-    /// Debts stand still between inputs and every sum fits 64 bits: the interval decides.
-    Fast,
-    /// Owes shares, so that debts move with prices; every sum fits 64 bits: two tests decide.
-    Owing,
-    /// Is wide, lacks a mark, or has debts of zero: judged in full.
-    Full,
-}
-
-/// While a holding has at most this many shares in all, A fits 64 bits at any price of the wire:
-/// 2³⁰ shares × 2³¹ units, plus money below 2⁵⁹, is below 2⁶² (domain.md §1).
-const FAST_SHARES: i128 = 1 << 30;
-
-/// Shorts an account may have to be judged narrowly.
-const MOST_SHORTS: usize = 3;
-
-/// What an account owes whose debts move with prices, apart from its cold books.
-#[derive(Clone, Copy, Debug)]
-struct Owing {
-    account: u32,
-    /// Principal, interest and fees.
-    money: Money,
-    /// Shares owed; unused places have a quantity of zero.
-    shorts: [(SecurityName, Quantity); MOST_SHORTS],
-}
-
-/// See [`Hot::hi`].
-const ANY: i64 = i64::MAX;
 
 /// An account's change of tier or of restrictions, before it has its counters.
 #[derive(Clone, Copy, Debug)]
@@ -91,8 +56,8 @@ pub(crate) struct LaneEffect {
 pub(crate) enum Close {
     /// Accounts with inputs only.
     Touched,
-    /// Accounts that moved prices may have brought out of their interval.
-    Sweep,
+    /// And those that moved prices may have brought over a line.
+    Moved,
     /// Every account: debts, lines or restrictions moved; with the band at 0 at a settlement.
     Every {
         /// `day_end`.
@@ -108,11 +73,10 @@ pub struct Lane {
     pub(crate) accounts: Vec<Account>,
     pub(crate) hot: Vec<Hot>,
     pub(crate) holdings: Holdings,
-    /// Accounts that owe shares and are narrow, by account; some may have become otherwise since.
-    owing: Vec<Owing>,
+    pub(crate) columns: Columns,
     /// Accounts with something to judge at the end of the epoch.
-    dirty: Vec<u32>,
-    dirty_flags: Vec<bool>,
+    pub(crate) dirty: Vec<u32>,
+    pub(crate) dirty_flags: Vec<bool>,
     pub(crate) journal: Journal,
     /// What the last epoch gave, in order of accounts.
     pub(crate) effects: Vec<LaneEffect>,
@@ -120,15 +84,28 @@ pub struct Lane {
     pub(crate) accrued: Vec<bool>,
     /// Securities without a mark found under accounts with a contract.
     pub(crate) unmarked: Vec<SecurityName>,
-    /// Accounts judged in full by the last epoch.
+    /// Accounts judged in full by the last epoch, and what it looked at.
     pub(crate) judged: u64,
+    pub(crate) looked: Looked,
 }
 
 impl Lane {
     pub(crate) fn add(&mut self, name: AccountName, customer: CustomerName, class: ClientClass) {
         self.names.push(name);
         self.accounts.push(Account::new(customer, class));
-        self.hot.push(Hot { fixed: 0, lo: 0, hi: 0, extent: Extent::default(), state: State::Idle });
+        self.hot.push(Hot {
+            fixed: 0,
+            debts: 0,
+            daily: 0,
+            extent: Extent::default(),
+            through: Date(i32::MIN),
+            tier: Tier::None,
+            class,
+            own_lines: false,
+            even: true,
+            kind: Kind::Nowhere,
+        });
+        self.columns.add();
         self.dirty_flags.push(false);
     }
 
@@ -136,14 +113,16 @@ impl Lane {
         let account = &mut self.accounts[i];
         account.customer = customer;
         account.class = class;
+        self.hot[i].class = class;
         self.touch(i);
     }
 
-    /// Takes back a saved account; what a sweep reads of it is recomputed.
+    /// Takes back a saved account; what an epoch reads of it is recomputed.
     pub(crate) fn restore(
         &mut self,
         name: AccountName,
         account: Account,
+        tier: Tier,
         holdings: &[(SecurityName, Quantity)],
         market: &Market,
     ) {
@@ -151,14 +130,11 @@ impl Lane {
         self.add(name, account.customer, account.class);
         self.accounts[i] = account;
         self.holdings.replace(&mut self.hot[i].extent, holdings);
+        let hot = &mut self.hot[i];
+        (hot.tier, hot.through) = (tier, market.accrued());
+        hot.own_lines = self.accounts[i].has_own_lines();
         self.refresh(i, market);
-        if let (Some(assets), Some(debts @ 1..)) = self.view(i, market).assets_and_debts() {
-            let lines = self.lines(i, market);
-            let judged = judge(&lines, self.accounts[i].tier, assets, debts, false);
-            self.hot[i].expect(&judged, &lines);
-        } else {
-            self.hot[i].state = State::Full;
-        }
+        self.seat(i, market);
     }
 
     /// Marks an account to be judged at the end of the epoch.
@@ -171,19 +147,41 @@ impl Lane {
 
     /// The lines in force for an account.
     pub(crate) fn lines(&self, i: usize, market: &Market) -> Lines {
-        let account = &self.accounts[i];
-        let lines = *market.policy.lines_of(account.class);
-        match &account.extras {
-            Some(extras) => lines.with(&extras.lines.lines),
-            None => lines,
+        let lines = *market.policy.lines_of(self.hot[i].class);
+        match &self.accounts[i].extras {
+            Some(extras) if self.hot[i].own_lines => lines.with(&extras.lines.lines),
+            _ => lines,
         }
     }
 
     /// One account as the metrics see it.
     pub(crate) fn view<'a>(&'a self, i: usize, market: &'a Market) -> View<'a> {
         let (securities, quantities) = self.holdings.of(self.hot[i].extent);
-        let (account, lines) = (&self.accounts[i], self.lines(i, market));
+        let (account, lines) = (self.accrued_account(i, market), self.lines(i, market));
         View { account, lines, securities, quantities, market }
+    }
+
+    /// An account with all interest in its contracts.
+    pub(crate) fn accrued_account(&self, i: usize, market: &Market) -> Cow<'_, Account> {
+        let account = &self.accounts[i];
+        if self.hot[i].through >= market.accrued() || account.contracts.is_empty() {
+            return Cow::Borrowed(account);
+        }
+        let mut account = account.clone();
+        account.accrue(market.accrued(), market.policy.year_days);
+        Cow::Owned(account)
+    }
+
+    /// Brings the interest of past days into the contracts of an account.
+    pub(crate) fn catch_up(&mut self, i: usize, market: &Market) {
+        let day = market.accrued();
+        if self.hot[i].through < day {
+            self.hot[i].through = day;
+            let raised = self.accounts[i].accrue(day, market.policy.year_days);
+            if let Some(accrued) = self.accrued.get_mut(i) {
+                *accrued |= raised;
+            }
+        }
     }
 
     /// Applies one input of an account, whole or not at all.
@@ -195,6 +193,7 @@ impl Lane {
         entry: u32,
         market: &Market,
     ) -> Result<(), Refusal> {
+        self.catch_up(i, market);
         match input {
             AccountInput::Lines(patch, _) => self.put_lines(i, patch, Some(entry), market),
             AccountInput::Opening(opening) => self.open(i, opening, at, entry, market),
@@ -239,6 +238,8 @@ impl Lane {
                 extended.due = *due;
                 extended.rate = rate.unwrap_or(contract.rate);
                 extended.margin_ratio = ratio.unwrap_or(if reprice { fresh } else { contract.margin_ratio });
+                // What a day adds follows the rate.
+                self.touch(i);
                 Ok(())
             }
             AccountInput::Order(order) => self.put_order(i, order, market),
@@ -347,6 +348,7 @@ impl Lane {
             self.check_lines(i, patch, market)?;
         }
         self.accounts[i].extras_mut().lines.overlay(patch);
+        self.hot[i].own_lines = true;
         self.journal.lines(i as u32, entry);
         self.touch(i);
         Ok(())
@@ -441,17 +443,40 @@ impl Lane {
         }
     }
 
-    /// Accrues every contract through a day.
-    pub(crate) fn accrue(&mut self, day: Date, market: &Market) {
-        let year_days = market.policy.year_days;
+    /// Accrues every contract through the market's new day: by one number for an account whose
+    /// contracts were all accrued through `from`, and contract by contract for the others.
+    pub(crate) fn accrue(&mut self, from: Date, market: &Market) {
+        let day = market.accrued();
         self.accrued.clear();
-        self.accrued.extend(self.accounts.iter_mut().map(|account| {
-            let mut raised = false;
-            for contract in &mut account.contracts {
-                raised |= contract.accrue(day, year_days) > 0;
+        self.accrued.resize(self.hot.len(), false);
+        let days = i64::from(day.0).saturating_sub(i64::from(from.0));
+        for i in 0..self.hot.len() {
+            let hot = &mut self.hot[i];
+            if hot.even {
+                hot.debts = hot.debts.saturating_add(hot.daily.saturating_mul(days));
+                continue;
             }
-            raised
-        }));
+            hot.through = day;
+            let account = &mut self.accounts[i];
+            self.accrued[i] = account.accrue(day, market.policy.year_days);
+            self.owe(i, market);
+        }
+    }
+
+    /// Sums up what an account owes, and what a day adds to it.
+    pub(crate) fn owe(&mut self, i: usize, market: &Market) {
+        let (account, day) = (&self.accounts[i], market.accrued());
+        let daily = account.contracts.iter().map(|c| i128::from(c.daily_interest(market.policy.year_days)));
+        let hot = &mut self.hot[i];
+        hot.debts = clamp_i64(account.money_debts());
+        hot.daily = clamp_i64(daily.sum());
+        hot.even = account.contracts.iter().all(|c| c.through == day);
+    }
+
+    /// Brings every contract up to date under the old policy, before another counts a day's interest
+    /// otherwise.
+    pub(crate) fn catch_up_all(&mut self, market: &Market) {
+        (0..self.hot.len()).for_each(|i| self.catch_up(i, market));
     }
 
     /// Brings corporate actions of one security to every account that holds or owes it.
@@ -461,6 +486,7 @@ impl Lane {
             let held = self.holdings.quantity(self.hot[i].extent, security);
             let touched = held != 0 || self.accounts[i].contracts.iter().any(|c| c.security == security);
             if touched {
+                self.catch_up(i, market);
                 self.act_on(i, group, held, today, market);
             }
         }
@@ -522,215 +548,6 @@ impl Lane {
             if let Some(extras) = account.extras.as_deref_mut() {
                 extras.orders.clear();
             }
-        }
-    }
-
-    /// Ends the epoch: judges what must be judged and leaves the effects in order of accounts.
-    pub(crate) fn close(&mut self, close: Close, market: &Market) {
-        self.effects.clear();
-        self.unmarked.clear();
-        self.judged = 0;
-        self.journal.index();
-        for k in 0..self.dirty.len() {
-            let i = self.dirty[k] as usize;
-            self.refresh(i, market);
-            if close == Close::Touched {
-                self.dirty_flags[i] = false;
-            }
-        }
-        match close {
-            Close::Touched => {
-                self.dirty.sort_unstable();
-                for k in 0..self.dirty.len() {
-                    self.judge(self.dirty[k] as usize, false, market);
-                }
-            }
-            Close::Sweep => {
-                self.sweep(market);
-                for k in 0..self.dirty.len() {
-                    self.dirty_flags[self.dirty[k] as usize] = false;
-                }
-            }
-            Close::Every { settlement } => {
-                self.dirty_flags.fill(false);
-                for i in 0..self.accounts.len() {
-                    self.judge(i, settlement, market);
-                }
-            }
-        }
-        self.dirty.clear();
-        self.journal.clear();
-        self.accrued.clear();
-    }
-
-    /// Brings the hot line of an account up to its books.
-    fn refresh(&mut self, i: usize, market: &Market) {
-        let account = &self.accounts[i];
-        let fixed = account.cash + account.receivables() + i128::from(account.other);
-        let debts = account.money_debts();
-        let hot = &mut self.hot[i];
-        hot.fixed = clamp_i64(fixed);
-        let (securities, quantities) = self.holdings.of(hot.extent);
-        let shorts = || account.contracts.iter().filter(|c| !c.is_financing() && c.quantity > 0);
-        let mut shares: i128 = quantities.iter().map(|&q| i128::from(q)).sum();
-        shares += shorts().map(|c| i128::from(c.quantity)).sum::<i128>();
-        let money = |m: i128| m.abs() < 1 << 59;
-        let marked =
-            securities.iter().copied().chain(shorts().map(|c| c.security)).all(|s| market.mark(s).is_some());
-        let narrow = marked && shares < FAST_SHARES && money(fixed) && money(debts);
-        hot.state = match (account.contracts.is_empty(), narrow, shorts().count()) {
-            (true, ..) => State::Idle,
-            (false, true, 0) => State::Fast,
-            (false, true, 1..=MOST_SHORTS) => State::Owing,
-            _ => State::Full,
-        };
-        let place = self.owing.binary_search_by_key(&(i as u32), |owing| owing.account);
-        if hot.state == State::Owing {
-            let mut owing = Owing { account: i as u32, money: clamp_i64(debts), shorts: Default::default() };
-            owing.shorts.iter_mut().zip(shorts()).for_each(|(to, c)| *to = (c.security, c.quantity));
-            match place {
-                Ok(at) => self.owing[at] = owing,
-                Err(at) => self.owing.insert(at, owing),
-            }
-        } else if let Ok(at) = place {
-            self.owing.remove(at);
-        }
-    }
-
-    /// One pass over every account: most are decided by their interval alone.
-    fn sweep(&mut self, market: &Market) {
-        // A mark that vanished counts 0 in the sum: nobody may be decided by it.
-        let exact = market.giants > 0 || market.vanished;
-        for i in 0..self.hot.len() {
-            let hot = &self.hot[i];
-            let decided = match hot.state {
-                State::Idle => !self.dirty_flags[i],
-                _ if exact || self.dirty_flags[i] => false,
-                State::Fast => (hot.lo..hot.hi).contains(&self.narrow_assets(hot, market)),
-                // Looked at below, side by side.
-                State::Owing => true,
-                State::Full => false,
-            };
-            if !decided {
-                self.judge(i, false, market);
-            }
-        }
-        for k in 0..self.owing.len() {
-            let owing = self.owing[k];
-            let i = owing.account as usize;
-            let looked_at = exact || self.dirty_flags[i] || self.hot[i].state != State::Owing;
-            if !looked_at && !self.stays_owing(&owing, market) {
-                self.judge(i, false, market);
-            }
-        }
-    }
-
-    /// A of an account that fits 64 bits.
-    fn narrow_assets(&self, hot: &Hot, market: &Market) -> Money {
-        let mut assets = hot.fixed;
-        for (securities, quantities) in self.holdings.runs(hot.extent) {
-            // Below 2⁶² by the proof at FAST_SHARES.
-            let value = |k: usize| quantities[k].wrapping_mul(market.marks[securities[k].index()]);
-            let run = (value(0).wrapping_add(value(1))).wrapping_add(value(2).wrapping_add(value(3)));
-            assets = assets.wrapping_add(run);
-        }
-        assets
-    }
-
-    /// Whether an account that owes shares keeps its tier at these marks.
-    fn stays_owing(&self, owing: &Owing, market: &Market) -> bool {
-        let hot = &self.hot[owing.account as usize];
-        let mut debts = owing.money;
-        for &(security, quantity) in &owing.shorts {
-            // Below 2⁶² by the proof at FAST_SHARES; unused places have a quantity of zero.
-            debts = debts.wrapping_add(quantity.wrapping_mul(market.marks[security.index()]));
-        }
-        let (assets, debts) = (i128::from(self.narrow_assets(hot, market)), i128::from(debts));
-        debts > 0 && !holds(hot.lo, assets, debts) && (hot.hi == ANY || holds(hot.hi, assets, debts))
-    }
-
-    /// Judges one account in full and sets what the next sweep tests.
-    fn judge(&mut self, i: usize, settle: bool, market: &Market) {
-        self.judged += 1;
-        let account = &self.accounts[i];
-        let from = account.tier;
-        let lines = self.lines(i, market);
-        let (assets, debts, to) = if account.contracts.is_empty() {
-            (None, Some(0), Tier::None)
-        } else {
-            let narrow = self.hot[i].state == State::Fast && market.giants == 0 && !market.vanished;
-            let (assets, debts) = if narrow {
-                let assets = self.narrow_assets(&self.hot[i], market);
-                (Some(i128::from(assets)), Some(account.money_debts()))
-            } else {
-                self.view(i, market).assets_and_debts()
-            };
-            let (Some(a), Some(d)) = (assets, debts) else {
-                self.leave_unmarked(i, market);
-                return;
-            };
-            if self.hot[i].state != State::Fast {
-                // It may have lacked a mark, or been without debts, until now; interest may have
-                // been added to what it owes.
-                self.refresh(i, market);
-            }
-            if d == 0 {
-                self.hot[i].state = State::Full;
-                (assets, debts, Tier::None)
-            } else {
-                let judged = judge(&lines, from, a, d, settle);
-                self.hot[i].expect(&judged, &lines);
-                (assets, debts, judged.tier)
-            }
-        };
-        if from != to {
-            let assets = if to == Tier::None { self.view(i, market).assets_and_debts().0 } else { assets };
-            self.change(i, (from, to), (assets, debts.unwrap_or(0)), settle, &lines, market);
-        }
-    }
-
-    /// Its tier stays what it was; whoever lacks a mark is named, and looked at again each time.
-    fn leave_unmarked(&mut self, i: usize, market: &Market) {
-        self.hot[i].state = State::Full;
-        let lacking = |s: &SecurityName| market.mark(*s).is_none();
-        let (held, _) = self.holdings.of(self.hot[i].extent);
-        self.unmarked.extend(held.iter().copied().filter(lacking));
-        let owed = self.accounts[i].contracts.iter().filter(|c| !c.is_financing() && c.quantity > 0);
-        self.unmarked.extend(owed.map(|c| c.security).filter(lacking));
-    }
-
-    fn change(
-        &mut self,
-        i: usize,
-        (from, to): (Tier, Tier),
-        (assets, debts): (Option<i128>, i128),
-        settle: bool,
-        lines: &Lines,
-        market: &Market,
-    ) {
-        let line = boundary(lines, from, to);
-        let accrued = self.accrued.get(i).copied().unwrap_or(false);
-        let crossing = Crossing { from, to, line, lines, accrued };
-        let cause = self.journal.cause(i as u32, &crossing, &self.view(i, market));
-        let account = &mut self.accounts[i];
-        let name = self.names[i];
-        account.tier = to;
-        let announced = from.max(to) > Tier::Normal;
-        let changed = announced.then(|| {
-            account.counters.tier_changed += 1;
-            let count = account.counters.tier_changed;
-            TierChanged { account: name, count, from, to, assets, debts, line, settlement: settle, cause }
-        });
-        let acts = market.policy.restrictions[to as usize];
-        let newly = Acts(acts.0 & !account.restricted.0);
-        let gone = Acts(account.restricted.0 & !acts.0);
-        account.counters.restricted += u32::from(newly.0 != 0);
-        account.counters.lifted += u32::from(gone.0 != 0);
-        account.restricted = acts;
-        let restricted = (newly, account.counters.restricted);
-        let lifted = (gone, account.counters.lifted);
-        if changed.is_some() || newly.0 != 0 || gone.0 != 0 {
-            self.effects.push(LaneEffect { account: name, changed, restricted, lifted, cause });
         }
     }
 }

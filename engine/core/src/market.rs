@@ -10,6 +10,7 @@ use crate::input::{
 };
 use crate::num::{Bp, Date, Money, PRICE_BOUND, Time, clamp_i64, div_half_up};
 use crate::policy::{Policy, SuspendedMark};
+use crate::prices::Prices;
 use crate::rules::{CapSubject, Rules};
 
 /// A stored price and the date it was set on.
@@ -66,8 +67,10 @@ pub struct Market {
     pub(crate) securities: Vec<Option<Box<Security>>>,
     /// Order of first acceptance.
     pub(crate) listed: Vec<SecurityName>,
-    /// Marks by security name, 0 where there is none: what a sweep reads.
+    /// Marks by security name, 0 where there is none.
     pub(crate) marks: Vec<Money>,
+    /// The same as the columns meet them; without meaning while there are giants.
+    pub(crate) prices: Prices,
     /// Whether the mark is one.
     pub(crate) marked: Vec<bool>,
     pub(crate) levels: Vec<Option<i64>>,
@@ -98,6 +101,7 @@ impl Market {
             securities: Vec::new(),
             listed: Vec::new(),
             marks: Vec::new(),
+            prices: Prices::default(),
             marked: Vec::new(),
             levels: Vec::new(),
             levelled: Vec::new(),
@@ -139,6 +143,12 @@ impl Market {
     pub(crate) fn today(&self) -> Date {
         let clock = self.clock.date();
         self.day_starts.last().map_or(clock, |&day| day.max(clock))
+    }
+
+    /// The day through which every contract is accrued that was there then.
+    pub(crate) fn accrued(&self) -> Date {
+        let started = self.last_day_start().map(Date::previous);
+        started.max(self.last_day_end).unwrap_or(Date(i32::MIN))
     }
 
     pub(crate) fn last_day_start(&self) -> Option<Date> {
@@ -398,6 +408,7 @@ impl Market {
         let giant = |mark: Option<Money>| u32::from(mark.is_some_and(|m| m >= PRICE_BOUND));
         self.giants = self.giants - giant(old) + giant(new);
         self.marks[i] = new.unwrap_or(0);
+        self.prices.set(name, u32::try_from(self.marks[i]).unwrap_or(u32::MAX));
         self.marked[i] = new.is_some();
         match (old, new) {
             (None, Some(_)) => {

@@ -1,6 +1,8 @@
 //! The figures of one account from its books and the marks (domain.md §3, §8), nothing rounded
 //! but where §1 says so.
 
+use std::borrow::Cow;
+
 use crate::book::{Account, Contract};
 use crate::effect::{Cure, Figures, Valued};
 use crate::input::{ContractSide, SecurityName, Side};
@@ -13,7 +15,7 @@ const FEN: i128 = 100;
 
 /// One account as the metrics see it.
 pub(crate) struct View<'a> {
-    pub account: &'a Account,
+    pub account: Cow<'a, Account>,
     pub lines: Lines,
     pub securities: &'a [SecurityName],
     pub quantities: &'a [Quantity],
@@ -57,7 +59,7 @@ impl View<'_> {
 
     /// Every figure of the state line.
     pub(crate) fn figures(&self) -> Figures {
-        let account = self.account;
+        let account = &self.account;
         let principal = account.contracts.iter().map(|c| i128::from(c.principal())).sum();
         let interest = account.contracts.iter().map(|c| c.interest).sum();
         let (long_value, short_value) = (self.long_value(), self.short_value());
@@ -93,7 +95,7 @@ impl View<'_> {
 
     /// M of domain.md §3.2, 1/10⁸ yuan.
     fn available_margin(&self) -> i128 {
-        let account = self.account;
+        let account = &self.account;
         let mut m = account.cash * ONE_BP;
         for (security, quantity) in self.holdings() {
             let free = (i128::from(quantity) - account.tied(security)).max(0);

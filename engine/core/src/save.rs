@@ -46,7 +46,6 @@ codec!(Order { order, side, security, price, status, remaining });
 codec!(LinesPatch { lines, sale_floor, deadline_days, deadline_minute, call_basis, immediate_basis });
 codec!(Extras { lines, orders, receivables });
 codec!(Counters { tier_changed, restricted, lifted, suspect, against_restriction });
-codec!(Account { cash, other, contracts, extras, customer, counters, class, tier, restricted, suspect });
 codec!(Stored { price, set });
 codec!(SecurityRecord {
     security,
@@ -109,6 +108,22 @@ codec!(LinePresetRow {
 });
 codec!(Rules { caps, minimums, restrictions, line_presets });
 codec!(Source { highest, ids, gaps, refusals, refused });
+
+/// An account with its tier, which the lane keeps apart.
+fn put_account(account: &Account, tier: Tier, out: &mut Vec<u8>) {
+    let Account { cash, other, contracts, extras, customer, counters, class, restricted, suspect } = account;
+    (cash.put(out), other.put(out), contracts.put(out), extras.put(out), customer.put(out));
+    (counters.put(out), class.put(out), tier.put(out), restricted.put(out), suspect.put(out));
+}
+
+fn get_account(input: &mut &[u8]) -> Result<(Account, Tier), Corrupt> {
+    let (cash, other, contracts) = (Codec::get(input)?, Codec::get(input)?, Codec::get(input)?);
+    let (extras, customer, counters) = (Codec::get(input)?, Codec::get(input)?, Codec::get(input)?);
+    let (class, tier) = (Codec::get(input)?, Codec::get(input)?);
+    let (restricted, suspect) = (Codec::get(input)?, Codec::get(input)?);
+    let account = Account { cash, other, contracts, extras, customer, counters, class, restricted, suspect };
+    Ok((account, tier))
+}
 
 impl Codec for Line {
     fn put(&self, out: &mut Vec<u8>) {
@@ -234,9 +249,9 @@ impl std::fmt::Display for StateHash {
 
 impl Lane {
     /// The canonical bytes of one account: name, books, holdings in order of entry.
-    fn put_account(&self, i: usize, out: &mut Vec<u8>) {
+    fn put_account(&self, i: usize, market: &Market, out: &mut Vec<u8>) {
         self.names[i].put(out);
-        self.accounts[i].put(out);
+        put_account(&self.accrued_account(i, market), self.hot[i].tier, out);
         let (securities, quantities) = self.holdings.of(self.hot[i].extent);
         put_all(securities.iter(), out);
         put_all(quantities.iter(), out);
@@ -252,7 +267,7 @@ impl Engine {
         for lane in &self.lanes {
             for i in 0..lane.accounts.len() {
                 bytes.clear();
-                lane.put_account(i, &mut bytes);
+                lane.put_account(i, &self.market, &mut bytes);
                 hash.add(&bytes);
             }
         }
@@ -279,7 +294,7 @@ impl Engine {
         self.accounts.put(&mut out);
         for ordinal in 0..self.accounts {
             let (lane, i) = self.place(ordinal);
-            self.lanes[lane].put_account(i, &mut out);
+            self.lanes[lane].put_account(i, &self.market, &mut out);
         }
         out
     }
@@ -297,12 +312,13 @@ impl Engine {
         let lanes = vec![Lane::default(); lanes.max(1)];
         let mut engine = Engine { market, lanes, ordinals, accounts, sources, waiting, epoch, nameless };
         for ordinal in 0..accounts {
-            let (name, account) = (AccountName::get(input)?, Account::get(input)?);
+            let name = AccountName::get(input)?;
+            let (account, tier) = get_account(input)?;
             let securities: Vec<SecurityName> = Codec::get(input)?;
             let quantities: Vec<Quantity> = Codec::get(input)?;
             let holdings: Vec<_> = securities.into_iter().zip(quantities).collect();
             let (lane, _) = engine.place(ordinal);
-            engine.lanes[lane].restore(name, account, &holdings, &engine.market);
+            engine.lanes[lane].restore(name, account, tier, &holdings, &engine.market);
         }
         if input.is_empty() { Ok(engine) } else { Err(Corrupt) }
     }

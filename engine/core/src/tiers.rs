@@ -48,34 +48,16 @@ fn worst(at: &[i128; 7], assets: i128) -> Tier {
     Tier::ALL[2..].iter().rev().copied().find(|&t| assets < at[t as usize]).unwrap_or(Tier::Normal)
 }
 
-/// The tier an account moves to, and the assets `lo..hi` that would then change nothing while its
-/// debts stay (both with the recovery band of `lines`).
-pub(crate) struct Judged {
-    pub tier: Tier,
-    pub lo: i128,
-    pub hi: i128,
-}
-
-/// Judges assets against debts above zero; `settle` sets the band to 0 (`day_end`).
-pub(crate) fn judge(lines: &Lines, tier: Tier, assets: i128, debts: i128, settle: bool) -> Judged {
+/// The tier an account of a tier moves to with assets and debts above zero; `settle` sets the band
+/// to 0 (`day_end`).
+pub(crate) fn judge(lines: &Lines, tier: Tier, assets: i128, debts: i128, settle: bool) -> Tier {
     let raw = thresholds(lines, debts, 0);
-    let calm = thresholds(lines, debts, lines.band);
     let now = worst(&raw, assets);
-    let relaxed = worst(if settle { &raw } else { &calm }, assets);
-    let tier = if tier == Tier::None || now > tier {
-        now
-    } else if relaxed < tier {
-        relaxed
-    } else {
-        tier
-    };
-    let lo = raw[tier as usize + 1..].iter().copied().max().unwrap_or(i128::MIN);
-    let hi = if tier == Tier::Normal {
-        i128::MAX
-    } else {
-        calm[tier as usize..].iter().copied().max().unwrap_or(i128::MAX)
-    };
-    Judged { tier, lo, hi }
+    if tier == Tier::None || now > tier {
+        return now;
+    }
+    let relaxed = if settle { now } else { worst(&thresholds(lines, debts, lines.band), assets) };
+    relaxed.min(tier)
 }
 
 /// A test as one number, so that the harder of two is the larger: twice the line, plus one where it
@@ -112,6 +94,28 @@ pub(crate) fn holds(test: Test, assets: i128, debts: i128) -> bool {
     }
     let (a, d) = (assets * ONE_BP, i128::from(test >> 1) * debts);
     if test & 1 == 1 { a <= d } else { a < d }
+}
+
+/// The smallest assets at which a test fails, for debts above zero.
+pub(crate) fn fails_from(test: Test, debts: i128) -> i128 {
+    if test == NEVER { i128::MIN } else { threshold(i128::from(test >> 1), debts, test & 1 == 1) }
+}
+
+/// What an account needs to keep its tier: tests against the lines, the last one at a settlement,
+/// where the band is 0.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stay {
+    pub worse: Test,
+    pub calm: Option<Test>,
+    pub settled: Option<Test>,
+}
+
+impl Stay {
+    pub(crate) fn of(lines: &Lines, tier: Tier) -> Self {
+        let (worse, calm) = tests_to_stay(lines, tier);
+        let (_, settled) = tests_to_stay(&Lines { band: 0, ..*lines }, tier);
+        Stay { worse, calm, settled }
+    }
 }
 
 /// A tier's own line, where it has one.
@@ -159,7 +163,7 @@ mod tests {
             (Tier::Insolvent, 10_000),
         ] {
             let at = debts / 10_000 * line;
-            let of = |assets| judge(&lines(), Tier::Normal, assets, debts, false).tier;
+            let of = |assets| judge(&lines(), Tier::Normal, assets, debts, false);
             assert_eq!(of(at - 1), tier);
             assert!(of(at) < tier);
             assert!(of(at + 1) < tier);
@@ -169,18 +173,21 @@ mod tests {
     #[test]
     fn the_interval_is_what_changes_nothing() {
         let debts = 3_333;
-        for settle in [false] {
-            for tier in [Tier::Normal, Tier::Watch, Tier::Call, Tier::Insolvent] {
-                for assets in -10..7_000 {
-                    let judged = judge(&lines(), tier, assets, debts, settle);
-                    for next in assets - 3..assets + 3 {
-                        let stays = judge(&lines(), judged.tier, next, debts, settle).tier == judged.tier;
-                        assert_eq!(stays, (judged.lo..judged.hi).contains(&next), "{tier:?} {assets} {next}");
-                        let (worse, calm) = tests_to_stay(&lines(), judged.tier);
-                        let passes =
-                            !holds(worse, next, debts) && calm.is_none_or(|test| holds(test, next, debts));
-                        assert_eq!(stays, passes, "{tier:?} {assets} {next}");
-                    }
+        for from in [Tier::Normal, Tier::Watch, Tier::Call, Tier::Insolvent] {
+            for assets in -10..7_000 {
+                let tier = judge(&lines(), from, assets, debts, false);
+                let Stay { worse, calm, settled } = Stay::of(&lines(), tier);
+                let (lo, hi) = (fails_from(worse, debts), calm.map(|test| fails_from(test, debts)));
+                for next in assets - 3..assets + 3 {
+                    let stays = judge(&lines(), tier, next, debts, false) == tier;
+                    assert_eq!(stays, lo <= next && hi.is_none_or(|hi| next < hi), "{tier:?} {assets} {next}");
+                    let passes =
+                        !holds(worse, next, debts) && calm.is_none_or(|test| holds(test, next, debts));
+                    assert_eq!(stays, passes, "{tier:?} {assets} {next}");
+                    let stays = judge(&lines(), tier, next, debts, true) == tier;
+                    let passes =
+                        !holds(worse, next, debts) && settled.is_none_or(|test| holds(test, next, debts));
+                    assert_eq!(stays, passes, "at a settlement: {tier:?} {assets} {next}");
                 }
             }
         }

@@ -1,0 +1,307 @@
+//! The end of an epoch in a lane: who must be judged, the verdict on each, and the row it takes
+//! until it must be judged again.
+
+use crate::book::Contract;
+use crate::causes::Crossing;
+use crate::columns::{Bounds, Kind, Looked, Owing};
+use crate::effect::{Acts, Tier, TierChanged};
+use crate::input::{ClientClass, SecurityName};
+use crate::lane::{Close, Hot, Lane, LaneEffect};
+use crate::market::Market;
+use crate::num::{Money, Quantity, clamp_i64};
+use crate::policy::Lines;
+use crate::prices::fit;
+use crate::tiers::{Stay, boundary, fails_from, judge};
+
+/// While an account owes and holds at most this many shares in all, its sums fit 64 bits at any
+/// price of a band: 2³⁰ shares × 2³² units, plus money below 2⁵⁹, is below 2⁶³ (domain.md §1).
+const NARROW_SHARES: i128 = 1 << 30;
+/// Bound of the money of such an account.
+const NARROW_MONEY: Money = 1 << 59;
+
+/// What keeps a tier, by class and tier.
+struct Stays(Vec<[Stay; Tier::ALL.len()]>);
+
+impl Stays {
+    fn of(market: &Market) -> Self {
+        let by_tier = |class: &ClientClass| {
+            let lines = market.policy.lines_of(*class);
+            std::array::from_fn(|tier| Stay::of(lines, Tier::ALL[tier]))
+        };
+        Stays(ClientClass::ALL.iter().map(by_tier).collect())
+    }
+}
+
+impl Lane {
+    /// Ends the epoch: judges what must be judged.
+    pub(crate) fn close(&mut self, close: Close, market: &Market) {
+        self.effects.clear();
+        self.unmarked.clear();
+        self.judged = 0;
+        self.looked = Looked::default();
+        self.journal.index();
+        for k in 0..self.dirty.len() {
+            self.refresh(self.dirty[k] as usize, market);
+        }
+        let mut found = std::mem::take(&mut self.dirty);
+        match close {
+            Close::Touched => {}
+            Close::Moved if market.giants > 0 || market.vanished => {
+                // The columns cannot tell a price too large for them, nor one that is not there.
+                self.columns.lay_bands(market);
+                found.clear();
+                found.extend(0..self.hot.len() as u32);
+            }
+            Close::Moved => self.looked = self.columns.find(market, &mut found),
+            Close::Every { settlement } => self.judge_all(settlement, market),
+        }
+        if let Close::Every { .. } = close {
+            found.iter().for_each(|&account| self.dirty_flags[account as usize] = false);
+        } else {
+            found.iter().for_each(|&account| self.dirty_flags[account as usize] = true);
+            for &account in &found {
+                // A list may have found again what another, or an input, had found before.
+                if std::mem::take(&mut self.dirty_flags[account as usize]) {
+                    self.judge(account as usize, false, market);
+                }
+            }
+        }
+        found.clear();
+        self.dirty = found;
+        self.journal.clear();
+        self.accrued = Vec::new();
+    }
+
+    /// Every account: debts, lines or the band moved.
+    fn judge_all(&mut self, settle: bool, market: &Market) {
+        self.columns.lay_bands(market);
+        let stays = Stays::of(market);
+        let exact = market.giants > 0 || market.vanished;
+        for i in 0..self.hot.len() {
+            let hot = &self.hot[i];
+            let idle = hot.kind == Kind::Nowhere && hot.tier == Tier::None;
+            if idle && !self.dirty_flags[i] {
+                continue;
+            }
+            let narrow = hot.kind == Kind::Words && !exact && !self.dirty_flags[i];
+            if !narrow || !self.stays_seated(i, settle, &stays, market) {
+                self.judge(i, settle, market);
+            }
+        }
+    }
+
+    /// Whether a row of words keeps its tier under its debts and lines as they are now; if so it
+    /// has its bounds for them.
+    fn stays_seated(&mut self, i: usize, settle: bool, stays: &Stays, market: &Market) -> bool {
+        let hot = &self.hot[i];
+        if hot.debts <= 0 || hot.debts >= NARROW_MONEY {
+            return false;
+        }
+        let stay = if hot.own_lines {
+            Stay::of(&self.lines(i, market), hot.tier)
+        } else {
+            stays.0[hot.class as usize][hot.tier as usize]
+        };
+        let (value, _) = self.columns.value(i as u32, &market.prices);
+        let bounds = hot.bounds(&stay);
+        let settled = if settle { hot.bounds(&Stay { calm: stay.settled, ..stay }) } else { bounds };
+        let stays = bounds.contain(value) && settled.contain(value);
+        if stays && !self.columns.hold(i as u32, bounds) {
+            self.columns.rebound(i as u32, value, bounds);
+        }
+        stays
+    }
+
+    /// Brings what an epoch reads of an account up to its books; its row goes, to be taken anew
+    /// when it is judged.
+    pub(crate) fn refresh(&mut self, i: usize, market: &Market) {
+        self.columns.remove(i as u32);
+        self.catch_up(i, market);
+        self.owe(i, market);
+        self.classify(i, market);
+    }
+
+    /// Sets what kind of row an account must have.
+    fn classify(&mut self, i: usize, market: &Market) {
+        let account = &self.accounts[i];
+        let fixed = account.cash + account.receivables() + i128::from(account.other);
+        let narrow_money = |m: i128| m.abs() < i128::from(NARROW_MONEY);
+        let (held, owed) = (|| self.holdings.iter(self.hot[i].extent), || owed(&account.contracts));
+        let shares: i128 = held().chain(owed()).map(|(_, quantity)| i128::from(quantity)).sum();
+        let marked = || held().chain(owed()).all(|(name, _)| market.mark(name).is_some());
+        let narrow = shares < NARROW_SHARES
+            && narrow_money(fixed)
+            && narrow_money(account.money_debts())
+            && fit(held())
+            && fit(owed())
+            && marked();
+        let kind = match (account.contracts.is_empty(), narrow, owed().next().is_some()) {
+            (true, ..) => Kind::Nowhere,
+            (false, true, false) => Kind::Words,
+            (false, true, true) => Kind::Owing,
+            (false, false, _) => Kind::Full,
+        };
+        (self.hot[i].fixed, self.hot[i].kind) = (clamp_i64(fixed), kind);
+    }
+
+    /// Gives an account the row of its kind, for the tier it has.
+    pub(crate) fn seat(&mut self, i: usize, market: &Market) {
+        let (hot, account) = (&self.hot[i], i as u32);
+        let seated = self.columns.kind(account);
+        let holdings = || self.holdings.iter(hot.extent);
+        match hot.kind {
+            Kind::Nowhere => self.columns.remove(account),
+            Kind::Words => {
+                let bounds = hot.bounds(&Stay::of(&self.lines(i, market), hot.tier));
+                if seated == Kind::Words {
+                    let (value, _) = self.columns.value(account, &market.prices);
+                    self.columns.rebound(account, value, bounds);
+                } else {
+                    self.columns.remove(account);
+                    self.columns.seat_words(account, holdings(), bounds, &market.prices);
+                }
+            }
+            Kind::Owing => {
+                let Stay { worse, calm, .. } = Stay::of(&self.lines(i, market), hot.tier);
+                let owing = Owing {
+                    account,
+                    fixed: hot.fixed,
+                    money: hot.debts,
+                    worse,
+                    calm,
+                    held: holdings().collect(),
+                    owed: owed(&self.accounts[i].contracts).collect(),
+                };
+                self.columns.seat_owing(owing, &market.prices);
+            }
+            Kind::Full if seated == Kind::Full => {}
+            Kind::Full => {
+                let names = holdings().chain(owed(&self.accounts[i].contracts)).map(|(name, _)| name.index());
+                self.columns.seat_full(account, names.collect());
+            }
+        }
+    }
+
+    /// Judges one account in full and seats it for the next epochs.
+    fn judge(&mut self, i: usize, settle: bool, market: &Market) {
+        self.judged += 1;
+        let from = self.hot[i].tier;
+        let lines = self.lines(i, market);
+        let (assets, debts, to) = self.verdict(i, settle, &lines, market);
+        self.hot[i].tier = to;
+        self.seat(i, market);
+        if from != to {
+            self.change(i, (from, to), (assets, debts), settle, &lines, market);
+        }
+    }
+
+    /// A, D and the tier of an account; one without a ratio is given the kind that is judged in full.
+    fn verdict(
+        &mut self,
+        i: usize,
+        settle: bool,
+        lines: &Lines,
+        market: &Market,
+    ) -> (Option<i128>, i128, Tier) {
+        if self.accounts[i].contracts.is_empty() {
+            self.hot[i].kind = Kind::Nowhere;
+            return (None, 0, Tier::None);
+        }
+        let exact = market.giants > 0 || market.vanished;
+        if self.hot[i].kind == Kind::Words && !exact && self.hot[i].debts < NARROW_MONEY {
+            let hot = &self.hot[i];
+            let value = if self.columns.kind(i as u32) == Kind::Words {
+                self.columns.value(i as u32, &market.prices).0
+            } else {
+                market.prices.worth(self.holdings.iter(hot.extent))
+            };
+            let (assets, debts) = (i128::from(hot.fixed + value), i128::from(hot.debts));
+            if debts > 0 {
+                return (Some(assets), debts, judge(lines, hot.tier, assets, debts, settle));
+            }
+        }
+        // It may have lacked a mark, or been without debts, until now; interest may have been added.
+        self.refresh(i, market);
+        let (assets, debts) = self.view(i, market).assets_and_debts();
+        let tier = self.hot[i].tier;
+        match (assets, debts) {
+            (Some(assets), Some(debts)) if debts != 0 => {
+                (Some(assets), debts, judge(lines, tier, assets, debts, settle))
+            }
+            (Some(_), Some(_)) => {
+                self.hot[i].kind = Kind::Full;
+                (assets, 0, Tier::None)
+            }
+            _ => {
+                self.leave_unmarked(i, market);
+                (assets, 0, tier)
+            }
+        }
+    }
+
+    /// Its tier stays what it was; whoever lacks a mark is named, and looked at again each time.
+    fn leave_unmarked(&mut self, i: usize, market: &Market) {
+        self.hot[i].kind = Kind::Full;
+        let (held, _) = self.holdings.of(self.hot[i].extent);
+        let names = held.iter().copied().chain(owed(&self.accounts[i].contracts).map(|(name, _)| name));
+        self.unmarked.extend(names.filter(|&name| market.mark(name).is_none()));
+    }
+
+    fn change(
+        &mut self,
+        i: usize,
+        (from, to): (Tier, Tier),
+        (assets, debts): (Option<i128>, i128),
+        settle: bool,
+        lines: &Lines,
+        market: &Market,
+    ) {
+        let acts = market.policy.restrictions[to as usize];
+        let was = std::mem::replace(&mut self.accounts[i].restricted, acts);
+        let (newly, gone) = (Acts(acts.0 & !was.0), Acts(was.0 & !acts.0));
+        let announced = from.max(to) > Tier::Normal;
+        if !announced && newly.0 == 0 && gone.0 == 0 {
+            return;
+        }
+        self.catch_up(i, market);
+        let line = boundary(lines, from, to);
+        let accrued = self.accrued.get(i).copied().unwrap_or(false);
+        let crossing = Crossing { from, to, line, lines, accrued };
+        let view = self.view(i, market);
+        let cause = self.journal.cause(i as u32, &crossing, &view);
+        let assets = if to == Tier::None { view.assets_and_debts().0 } else { assets };
+        let (name, counters) = (self.names[i], &mut self.accounts[i].counters);
+        counters.tier_changed += u32::from(announced);
+        counters.restricted += u32::from(newly.0 != 0);
+        counters.lifted += u32::from(gone.0 != 0);
+        let count = counters.tier_changed;
+        let changed = announced.then_some(TierChanged {
+            account: name,
+            count,
+            from,
+            to,
+            assets,
+            debts,
+            line,
+            settlement: settle,
+            cause,
+        });
+        let restricted = (newly, counters.restricted);
+        let lifted = (gone, counters.lifted);
+        self.effects.push(LaneEffect { account: name, changed, restricted, lifted, cause });
+    }
+}
+
+impl Hot {
+    /// The value of positions that keeps the tier, debts and the rest of A as they are.
+    fn bounds(&self, stay: &Stay) -> Bounds {
+        let debts = i128::from(self.debts);
+        let from = |test| clamp_i64(fails_from(test, debts)).saturating_sub(self.fixed);
+        Bounds { lo: from(stay.worse), hi: stay.calm.map_or(Money::MAX, from) }
+    }
+}
+
+/// Shares owed, contract by contract.
+fn owed(contracts: &[Contract]) -> impl Iterator<Item = (SecurityName, Quantity)> + '_ {
+    contracts.iter().filter(|c| !c.is_financing() && c.quantity > 0).map(|c| (c.security, c.quantity))
+}

@@ -1,0 +1,84 @@
+//! Positions in four bytes each, and the prices they meet: 14 bits of security and 18 of shares, so
+//! that many positions come with a line of memory and all prices stay near the processor.
+
+use crate::input::SecurityName;
+use crate::num::{Money, Quantity};
+
+const NAME_BITS: u32 = 14;
+/// Securities that a word can name.
+pub(crate) const NAMES: usize = 1 << NAME_BITS;
+/// Shares that a word can hold.
+const WORD_SHARES: Quantity = (1 << (32 - NAME_BITS)) - 1;
+/// Words of the widest row.
+const WIDEST: Quantity = 255;
+
+/// A price for every security a word can name.
+#[derive(Clone, Debug)]
+pub(crate) struct Prices(Box<[u32; NAMES]>);
+
+impl Default for Prices {
+    fn default() -> Self {
+        Prices(Box::new([0; NAMES]))
+    }
+}
+
+impl Prices {
+    /// Sets the price of a security that a word can name.
+    pub(crate) fn set(&mut self, name: SecurityName, price: u32) {
+        if let Some(at) = self.0.get_mut(name.index()) {
+            *at = price;
+        }
+    }
+
+    fn of_word(&self, word: u32) -> u64 {
+        u64::from(self.0[word as usize & (NAMES - 1)])
+    }
+
+    pub(crate) fn of(&self, name: SecurityName) -> u32 {
+        self.0[name.index() & (NAMES - 1)]
+    }
+
+    /// The value of a row. Below 2⁶³: a row has fewer than 2³⁰ shares, a price less than 2³².
+    pub(crate) fn value(&self, words: &[u32]) -> Money {
+        let sum = words.iter().fold(0, |sum: u64, &word| {
+            sum.wrapping_add(u64::from(word >> NAME_BITS).wrapping_mul(self.of_word(word)))
+        });
+        sum as Money
+    }
+
+    /// The value of holdings under the same bound.
+    pub(crate) fn worth(&self, held: impl Iterator<Item = (SecurityName, Quantity)>) -> Money {
+        held.fold(0, |sum: Money, (name, quantity)| {
+            sum.wrapping_add(quantity.wrapping_mul(Money::from(self.of(name))))
+        })
+    }
+}
+
+/// Whether holdings fit the words of a row.
+pub(crate) fn fit(mut holdings: impl Iterator<Item = (SecurityName, Quantity)>) -> bool {
+    let words = holdings.try_fold(0, |sum: Quantity, (name, quantity)| {
+        (name.index() < NAMES).then(|| sum + (quantity + WORD_SHARES - 1) / WORD_SHARES)
+    });
+    words.is_some_and(|words| words <= WIDEST)
+}
+
+/// Packs holdings that [`fit`] into words.
+pub(crate) fn pack(holdings: impl Iterator<Item = (SecurityName, Quantity)>) -> Vec<u32> {
+    let mut words = Vec::with_capacity(16);
+    for (name, mut quantity) in holdings {
+        while quantity > 0 {
+            let part = quantity.min(WORD_SHARES);
+            words.push((part as u32) << NAME_BITS | name.index() as u32);
+            quantity -= part;
+        }
+    }
+    words
+}
+
+/// The securities of a row, each once: words of one security follow one another.
+pub(crate) fn names(words: &[u32]) -> impl Iterator<Item = usize> + '_ {
+    let name = |word: u32| word as usize & (NAMES - 1);
+    let first = move |&k: &usize| k == 0 || name(words[k - 1]) != name(words[k]);
+    (0..words.len()).filter(first).map(move |k| name(words[k]))
+}
+

@@ -59,6 +59,11 @@ impl Bounds {
         self.lo <= value && value < self.hi
     }
 
+    /// Whether all values between two lie in it.
+    pub(crate) fn within(self, least: Money, most: Money) -> bool {
+        self.lo <= least && most < self.hi
+    }
+
     /// How far a value inside may move either way.
     pub(crate) fn slack(self, value: Money) -> Money {
         value.saturating_sub(self.lo).min(self.hi.saturating_sub(1).saturating_sub(value))
@@ -247,16 +252,6 @@ impl Columns {
         self.put_words(account, level, &words, bounds);
     }
 
-    /// Gives a row of words new bounds if its level holds it with them.
-    pub(crate) fn hold(&mut self, account: u32, bounds: Bounds) -> bool {
-        let seat = self.seats[account as usize];
-        let holds = self.holds(seat.level as usize, self.words(seat), bounds);
-        if holds {
-            self.set_bounds(seat, bounds);
-        }
-        holds
-    }
-
     fn set_bounds(&mut self, seat: Seat, bounds: Bounds) {
         let group = &mut self.levels[seat.level as usize].groups[seat.width as usize];
         group.bounds[seat.row as usize] = bounds;
@@ -265,7 +260,7 @@ impl Columns {
     /// The inequality of a level, for a row of words whose value is within its bounds.
     fn holds(&self, level: usize, words: &[u32], bounds: Bounds) -> bool {
         let of = &self.levels[level];
-        level == 0 || of.low.value(words) >= bounds.lo && of.high.value(words) < bounds.hi
+        level == 0 || bounds.within(of.low.value(words), of.high.value(words))
     }
 
     /// The widest level that holds a row, by its distance from its bounds.

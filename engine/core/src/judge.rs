@@ -1,7 +1,7 @@
 //! The end of an epoch in a lane: who must be judged, the verdict on each, and the row it takes
 //! until it must be judged again.
 
-use crate::book::Contract;
+use crate::book::{Account, Contract};
 use crate::causes::Crossing;
 use crate::columns::{Bounds, Kind, Looked, Owing};
 use crate::effect::{Acts, Tier, TierChanged};
@@ -53,17 +53,14 @@ impl Lane {
                 found.extend(0..self.hot.len() as u32);
             }
             Close::Moved => self.looked = self.columns.find(market, &mut found),
-            Close::Every { settlement } => self.judge_all(settlement, market),
+            Close::Every { settlement } => self.find_all(settlement, market, &mut found),
         }
-        if let Close::Every { .. } = close {
-            found.iter().for_each(|&account| self.dirty_flags[account as usize] = false);
-        } else {
-            found.iter().for_each(|&account| self.dirty_flags[account as usize] = true);
-            for &account in &found {
-                // A list may have found again what another, or an input, had found before.
-                if std::mem::take(&mut self.dirty_flags[account as usize]) {
-                    self.judge(account as usize, false, market);
-                }
+        let settle = close == Close::Every { settlement: true };
+        found.iter().for_each(|&account| self.dirty_flags[account as usize] = true);
+        for &account in &found {
+            // A list may have found again what another, or an input, had found before.
+            if std::mem::take(&mut self.dirty_flags[account as usize]) {
+                self.judge(account as usize, settle, market);
             }
         }
         found.clear();
@@ -72,44 +69,29 @@ impl Lane {
         self.accrued = Vec::new();
     }
 
-    /// Every account: debts, lines or the band moved.
-    fn judge_all(&mut self, settle: bool, market: &Market) {
+    /// Debts, lines or the band of every account moved: gives rows of words that keep their tier
+    /// their new bounds, and finds all other accounts with contracts.
+    fn find_all(&mut self, settle: bool, market: &Market, found: &mut Vec<u32>) {
         self.columns.lay_bands(market);
+        if market.giants > 0 || market.vanished {
+            found.clear();
+            found.extend(0..self.hot.len() as u32);
+            return;
+        }
         let stays = Stays::of(market);
-        let exact = market.giants > 0 || market.vanished;
-        for i in 0..self.hot.len() {
-            let hot = &self.hot[i];
-            let idle = hot.kind == Kind::Nowhere && hot.tier == Tier::None;
-            if idle && !self.dirty_flags[i] {
-                continue;
-            }
-            let narrow = hot.kind == Kind::Words && !exact && !self.dirty_flags[i];
-            if !narrow || !self.stays_seated(i, settle, &stays, market) {
-                self.judge(i, settle, market);
-            }
-        }
-    }
-
-    /// Whether a row of words keeps its tier under its debts and lines as they are now; if so it
-    /// has its bounds for them.
-    fn stays_seated(&mut self, i: usize, settle: bool, stays: &Stays, market: &Market) -> bool {
-        let hot = &self.hot[i];
-        if hot.debts <= 0 || hot.debts >= NARROW_MONEY {
-            return false;
-        }
-        let stay = if hot.own_lines {
-            Stay::of(&self.lines(i, market), hot.tier)
-        } else {
-            stays.0[hot.class as usize][hot.tier as usize]
+        let Lane { columns, hot, accounts, .. } = self;
+        let bounds = |account: u32| {
+            let (hot, account) = (&hot[account as usize], &accounts[account as usize]);
+            let stay = if hot.own_lines {
+                Stay::of(&hot.lines(account, market), hot.tier)
+            } else {
+                stays.0[hot.class as usize][hot.tier as usize]
+            };
+            let settled = if settle { Stay { calm: stay.settled, ..stay } } else { stay };
+            let narrow = hot.debts > 0 && hot.debts < NARROW_MONEY;
+            narrow.then(|| (hot.bounds(&stay), hot.bounds(&settled)))
         };
-        let (value, _) = self.columns.value(i as u32, &market.prices);
-        let bounds = hot.bounds(&stay);
-        let settled = if settle { hot.bounds(&Stay { calm: stay.settled, ..stay }) } else { bounds };
-        let stays = bounds.contain(value) && settled.contain(value);
-        if stays && !self.columns.hold(i as u32, bounds) {
-            self.columns.rebound(i as u32, value, bounds);
-        }
-        stays
+        columns.keep(&market.prices, bounds, found);
     }
 
     /// Brings what an epoch reads of an account up to its books; its row goes, to be taken anew
@@ -293,6 +275,15 @@ impl Lane {
 }
 
 impl Hot {
+    /// The lines in force for the account.
+    pub(crate) fn lines(&self, account: &Account, market: &Market) -> Lines {
+        let lines = *market.policy.lines_of(self.class);
+        match &account.extras {
+            Some(extras) if self.own_lines => lines.with(&extras.lines.lines),
+            _ => lines,
+        }
+    }
+
     /// The value of positions that keeps the tier, debts and the rest of A as they are.
     fn bounds(&self, stay: &Stay) -> Bounds {
         let debts = i128::from(self.debts);

@@ -147,11 +147,7 @@ impl Lane {
 
     /// The lines in force for an account.
     pub(crate) fn lines(&self, i: usize, market: &Market) -> Lines {
-        let lines = *market.policy.lines_of(self.hot[i].class);
-        match &self.accounts[i].extras {
-            Some(extras) if self.hot[i].own_lines => lines.with(&extras.lines.lines),
-            _ => lines,
-        }
+        self.hot[i].lines(&self.accounts[i], market)
     }
 
     /// One account as the metrics see it.

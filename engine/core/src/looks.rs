@@ -9,7 +9,6 @@ use crate::columns::{
 };
 use crate::input::SecurityName;
 use crate::market::Market;
-use crate::num::Money;
 use crate::prices::{NAMES, Prices};
 
 /// A look at a row in a pass costs about a quarter of one through a list.
@@ -214,6 +213,43 @@ impl Columns {
         }
     }
 
+    /// Gives every row of words that keeps its tier its bounds of now: those it is seated with, and
+    /// those it must lie in besides. Finds the rows that do not, and all rows of other kinds.
+    pub(crate) fn keep(
+        &mut self,
+        marks: &Prices,
+        bounds_of: impl Fn(u32) -> Option<(Bounds, Bounds)>,
+        found: &mut Vec<u32>,
+    ) {
+        let mut moving = Vec::new();
+        for (level, of) in self.levels.iter_mut().enumerate() {
+            let (low, high) = if level == 0 { (marks, marks) } else { (&of.low, &of.high) };
+            for (width, group) in of.groups.iter_mut().enumerate() {
+                for (row, &account) in group.accounts.iter().enumerate() {
+                    let words = &group.words[row * width..(row + 1) * width];
+                    let (least, most) = (low.value(words), high.value(words));
+                    match bounds_of(account) {
+                        Some((bounds, and)) if bounds.within(least, most) && and.within(least, most) => {
+                            group.bounds[row] = bounds;
+                        }
+                        Some((bounds, and)) => moving.push((account, bounds, and)),
+                        None => found.push(account),
+                    }
+                }
+            }
+            found.extend(of.owing.iter().map(|owing| owing.account));
+            found.extend(of.full.iter().map(|full| full.account));
+        }
+        for (account, bounds, and) in moving {
+            let (value, _) = self.value(account, marks);
+            if bounds.contain(value) && and.contain(value) {
+                self.rebound(account, value, bounds);
+            } else {
+                found.push(account);
+            }
+        }
+    }
+
     fn build_index(&mut self, level: usize) {
         if self.levels[level].index.is_some() {
             return;
@@ -282,21 +318,40 @@ impl Level {
     }
 }
 
+/// Calls a pass with the width of its rows known when compiling, so that no loop over words has a
+/// length to guess.
+macro_rules! by_width {
+    ($width:expr, $words:expr, |$rows:ident| $pass:expr, $($n:literal)+) => {
+        match $width {
+            $($n => { let $rows = $words.as_chunks::<$n>().0.iter().map(|row| row.as_slice()); $pass })+
+            0 => { let $rows = std::iter::repeat(&[][..]); $pass }
+            width => { let $rows = $words.chunks_exact(width); $pass }
+        }
+    };
+}
+
+macro_rules! pass_by_width {
+    ($group:ident, $width:ident, |$rows:ident| $pass:expr) => {
+        by_width!($width, $group.words, |$rows| $pass,
+            1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24)
+    };
+}
+
 impl Group {
     /// Rows whose value has left its bounds, and those with room for twice a band of `wider`.
     fn pass_exactly(&self, width: usize, marks: &Prices, wider: Option<u32>, found: &mut Vec<u32>) {
-        let room = |value: Money, bounds: &Bounds| {
-            wider.is_some_and(|shift| bounds.slack(value) >= value >> shift)
-        };
-        for (row, bounds) in self.bounds.iter().enumerate() {
-            let value = marks.value(&self.words[row * width..(row + 1) * width]);
-            if !bounds.contain(value) || room(value, bounds) {
-                found.push(self.accounts[row]);
+        pass_by_width!(self, width, |rows| {
+            for ((row, bounds), &account) in rows.zip(&self.bounds).zip(&self.accounts) {
+                let value = marks.value(row);
+                let room = wider.is_some_and(|shift| bounds.slack(value) >= value >> shift);
+                if room || !bounds.contain(value) {
+                    found.push(account);
+                }
             }
-        }
+        });
     }
 
-    /// Rows that the bands no longer hold, and those with room for twice a band of `wider`.
+    /// Rows that the bands, all fresh, no longer hold, and those with room for twice a band of `wider`.
     fn pass_within(
         &self,
         width: usize,
@@ -305,17 +360,16 @@ impl Group {
         wider: Option<u32>,
         found: &mut Vec<u32>,
     ) {
-        for (row, bounds) in self.bounds.iter().enumerate() {
-            let words = &self.words[row * width..(row + 1) * width];
-            let (least, most) = (low.value(words), high.value(words));
-            let room = |shift: u32| {
-                // All bands are fresh, so the value at the marks is in the middle.
+        pass_by_width!(self, width, |rows| {
+            for ((row, bounds), &account) in rows.zip(&self.bounds).zip(&self.accounts) {
+                let (least, most) = (low.value(row), high.value(row));
+                // The bands are fresh, so the value at the marks is in the middle.
                 let value = least + (most - least) / 2;
-                bounds.slack(value) >= value >> shift
-            };
-            if least < bounds.lo || most >= bounds.hi || wider.is_some_and(room) {
-                found.push(self.accounts[row]);
+                let room = wider.is_some_and(|shift| bounds.slack(value) >= value >> shift);
+                if room || !bounds.within(least, most) {
+                    found.push(account);
+                }
             }
-        }
+        });
     }
 }

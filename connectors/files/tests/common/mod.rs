@@ -252,7 +252,8 @@ pub fn object(fields: &Fields<'_>) -> Json {
     Json::Object(present.map(|(name, value)| (name.to_string(), plain(value))).collect::<Map<_, _>>())
 }
 
-fn plain(value: &Value<'_>) -> Json {
+/// A value in the form of JSON text.
+pub fn plain(value: &Value<'_>) -> Json {
     let printed = |print: &dyn Fn(&mut Vec<u8>)| {
         let mut out = Vec::new();
         print(&mut out);

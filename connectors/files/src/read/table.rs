@@ -2,7 +2,7 @@
 
 use super::columns::{Column, Place, named};
 use super::guard::{Reading, fenced};
-use super::{Form, Record};
+use super::{Form, Record, ipc};
 use crate::error::FileError;
 use crate::seal;
 use arrow_array::RecordBatch;
@@ -71,10 +71,15 @@ impl TableReader {
         })?
     }
 
-    fn of_ipc(name: &str, form: Form, from: impl Read + Seek + Send + 'static) -> Result<Self, FileError> {
+    fn of_ipc(
+        name: &str,
+        form: Form,
+        mut from: impl Read + Seek + Send + 'static,
+    ) -> Result<Self, FileError> {
         let reading = reading(name, "Arrow", 0);
         fenced(&reading, || {
             let fail = |cause: ArrowError| reading.clone().damaged(&cause);
+            ipc::look_over(&mut from, form).and_then(|()| Ok(from.rewind()?)).map_err(fail)?;
             if form == Form::ArrowFile {
                 let reader = FileReader::try_new(from, None).map_err(fail)?;
                 Self::new(name, "Arrow", &reader.schema(), Box::new(reader), None)

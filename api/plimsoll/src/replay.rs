@@ -7,9 +7,11 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use plimsoll_engine::policy::PolicyDraft;
-use plimsoll_files::{Chunk, EventFile, Record};
-use plimsoll_wire::door::Door;
+use plimsoll_files::{Chunk, EventFile};
+use plimsoll_wire::door::{CutEpoch, Door};
+use plimsoll_wire::quotes::Quotes;
 use plimsoll_wire::time::parse_time;
+use plimsoll_wire::value::Columns;
 
 use crate::session::{AsOf, Session, Sink};
 use crate::summary::timings;
@@ -111,15 +113,20 @@ fn replay_file(path: &Path, session: &mut Session, bar: &Progress) -> Result<(),
             Chunk::Lines(lines) => {
                 for (number, bytes) in lines {
                     records += 1;
-                    if take(Record::Line { number, bytes }, session, &name)? {
+                    let cut = session.door.line(bytes).map_err(|fault| {
+                        format!("{name}, line {number}: no event: {} at byte {}", fault.what, fault.at)
+                    })?;
+                    if step(cut, session)? {
                         return Ok(());
                     }
                 }
             }
             Chunk::Rows(mut rows) => {
-                while let Some((number, fields)) = rows.advance() {
+                let mut quotes = Quotes::of(&rows);
+                for row in 0..rows.rows() {
                     records += 1;
-                    if take(Record::Row { number, fields }, session, &name)? {
+                    let cut = session.door.row(&mut rows, &mut quotes, row);
+                    if step(cut, session)? {
                         return Ok(());
                     }
                 }
@@ -132,14 +139,8 @@ fn replay_file(path: &Path, session: &mut Session, bar: &Progress) -> Result<(),
     Ok(())
 }
 
-/// Takes one record; true where the replay is to stop.
-fn take(record: Record<'_>, session: &mut Session, name: &str) -> Result<bool, String> {
-    let cut = match record {
-        Record::Line { number, bytes } => session.door.line(bytes).map_err(|fault| {
-            format!("{name}, line {number}: no event: {} at byte {}", fault.what, fault.at)
-        })?,
-        Record::Row { fields, .. } => session.door.record(fields),
-    };
+/// Steps the epoch that a record has ended, if it has; true where the replay is to stop.
+fn step(cut: Option<CutEpoch>, session: &mut Session) -> Result<bool, String> {
     if let Some(cut) = cut {
         session.step(cut).map_err(|cause| format!("cannot write: {cause}"))?;
     }

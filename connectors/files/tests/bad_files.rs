@@ -260,6 +260,39 @@ fn truncated_ipc_is_damaged() {
     }
 }
 
+/// A changed byte of an Arrow file may go unnoticed, as it has no checksum; but it never ends in a
+/// panic, nor in asking for memory that is not there.
+#[test]
+fn changed_bytes_of_ipc_never_panic() {
+    let folder = folder("changed_ipc");
+    let batch = foreign();
+    let squeezed = |how| IpcWriteOptions::default().try_with_compression(how).unwrap();
+    for how in [None, Some(CompressionType::LZ4_FRAME), Some(CompressionType::ZSTD)] {
+        let (mut file, mut stream) = (Vec::new(), Vec::new());
+        let schema = batch.schema_ref();
+        let mut writer = FileWriter::try_new_with_options(&mut file, schema, squeezed(how)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+        drop(writer);
+        let mut writer = StreamWriter::try_new_with_options(&mut stream, schema, squeezed(how)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+        drop(writer);
+        let path = folder.join("changed");
+        for bytes in [file, stream] {
+            std::fs::write(&path, &bytes).unwrap();
+            assert_eq!(read(&path).0.len(), 2);
+            for place in 0..bytes.len() {
+                let mut changed = bytes.clone();
+                changed[place] ^= [0x01, 0x80, 0xff, 0x40][place % 4];
+                std::fs::write(&path, &changed).unwrap();
+                let (_, error) = read(&path);
+                assert!(error.is_none_or(|error| error.to_string().contains("changed")), "byte {place}");
+            }
+        }
+    }
+}
+
 #[test]
 fn columns_that_no_event_can_have_are_named() {
     let folder = folder("bad_columns");

@@ -118,8 +118,16 @@ fn only_zeros(rest: &[u8]) -> Result<(), BadDecimal> {
 ///
 /// # Errors
 /// [`BadDecimal::TooFine`] where digits would be lost, [`BadDecimal::TooLarge`] beyond 128 bits.
+#[inline]
 pub fn rescale(unscaled: i128, scale: u8, decimals: u32) -> Result<i128, BadDecimal> {
     let scale = u32::from(scale);
+    if scale == decimals {
+        return Ok(unscaled);
+    }
+    shifted(unscaled, scale, decimals)
+}
+
+fn shifted(unscaled: i128, scale: u32, decimals: u32) -> Result<i128, BadDecimal> {
     if scale <= decimals {
         let factor = 10_i128.pow((decimals - scale).min(MAX_DECIMALS));
         return unscaled.checked_mul(factor).ok_or(BadDecimal::TooLarge);

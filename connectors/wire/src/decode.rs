@@ -45,7 +45,10 @@ pub fn decode(names: &mut Names, envelope: &Envelope<'_>, fields: &Fields<'_>) -
         Ok(Input::OfAccount(account, input))
     };
     match kind {
-        Type::Quote => Ok(Input::Quote(quote(names, &slots))),
+        Type::Quote => {
+            let security = named(names, &slots, at!(QUOTE, "security"));
+            Ok(Input::Quote(quote(security, |at| slots.number(at))))
+        }
         Type::Security => Ok(security(names, &slots)),
         Type::Index => {
             let index = names.indices.intern(slots.text(at!(INDEX, "index")).unwrap_or_default());
@@ -133,8 +136,12 @@ fn nested(table: &Table, slots: &Slots<'_, '_>) -> Result<Option<&'static str>, 
     let mut missing = None;
     for (at, field) in table.fields.iter().enumerate() {
         let Kind::Objects(inner) = field.kind else { continue };
+        let mut last: Option<&Fields<'_>> = None;
         for element in slots.list(at) {
             let Value::Object(fields) = element else { continue };
+            if last.replace(fields).is_some_and(|last| read::same_names(last, fields)) {
+                continue;
+            }
             let absent = read::missing(inner, fields).map_err(Refused::unknown)?;
             missing = missing.or(absent);
         }
@@ -182,17 +189,18 @@ fn word<T: Copy>(slots: &Slots<'_, '_>, at: usize, all: &[T]) -> T {
     all[slots.or_zero(at) as usize]
 }
 
-fn quote(names: &Names, slots: &Slots<'_, '_>) -> Quote {
-    let price = |at: usize| slots.or_zero(at) as u32;
+/// A quote of the numbers of its fields, in the order of their table.
+pub(crate) fn quote(security: Option<SecurityName>, number: impl Fn(usize) -> Option<i64>) -> Quote {
+    let price = |at: usize| number(at).unwrap_or_default() as u32;
     Quote {
-        security: named(names, slots, at!(QUOTE, "security")),
-        price: small(slots, at!(QUOTE, "price")),
+        security,
+        price: number(at!(QUOTE, "price")).map(|price| price as u32),
         prev_close: price(at!(QUOTE, "prev_close")),
         bid1: price(at!(QUOTE, "bid1")),
         ask1: price(at!(QUOTE, "ask1")),
         limit_up: price(at!(QUOTE, "limit_up")),
         limit_down: price(at!(QUOTE, "limit_down")),
-        phase: slots.number(at!(QUOTE, "phase")).map_or(Phase::Continuous, |at| Phase::ALL[at as usize]),
+        phase: number(at!(QUOTE, "phase")).map_or(Phase::Continuous, |at| Phase::ALL[at as usize]),
     }
 }
 
@@ -260,7 +268,7 @@ fn lines(slots: &Slots<'_, '_>) -> AccountInput {
 fn opening(names: &mut Names, slots: &Slots<'_, '_>) -> Result<AccountInput, Refused> {
     let held = slots.list(at!(OPENING, "positions"));
     let mut positions = Vec::with_capacity(held.len());
-    let mut balance = Balance::default();
+    let mut balance = Balance { held: Vec::with_capacity(held.len()), ..Balance::default() };
     let mut inner = Slots::default();
     for element in held {
         inner.read(&POSITION, element)?;
@@ -350,9 +358,11 @@ impl Balance<'_> {
                 return Err(tied_above());
             }
         }
-        let mut contracts = self.contracts.clone();
-        contracts.sort_unstable();
-        if contracts.windows(2).any(|pair| pair[0] == pair[1]) {
+        let twice = |contracts: &mut Vec<&str>| {
+            contracts.sort_unstable();
+            contracts.windows(2).any(|pair| pair[0] == pair[1])
+        };
+        if self.contracts.len() > 1 && twice(&mut self.contracts.clone()) {
             return Err(Refused::bad("contracts", "a contract twice"));
         }
         Ok(())

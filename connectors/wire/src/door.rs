@@ -2,13 +2,14 @@
 //!
 //! The cut needs no state of the core, only the lines themselves (events.md, "Epoch").
 
-use crate::decode::{decode, fact_of};
+use crate::decode::{decode, fact_of, quote};
 use crate::envelope::{Envelope, Number};
 use crate::fields::Type;
 use crate::json::{self, NotAnEvent};
 use crate::names::Names;
+use crate::quotes::{GoodQuote, Quotes};
 use crate::read::Refused;
-use crate::value::{Fields, Value};
+use crate::value::{Columns, Fields, Value};
 use hashbrown::HashSet;
 use plimsoll_engine::input::{Body, Code, Entry, Epoch, IndexName, Input, SecurityName, SourceName};
 use plimsoll_engine::num::Time;
@@ -44,6 +45,9 @@ pub struct Door {
     /// The latest `at` of all readable events.
     clock: Option<Time>,
     quoted: Quoted,
+    order: Order,
+    /// The source of the event before.
+    source: SourceName,
     /// A parsed line's buffer between lines.
     fields: Fields<'static>,
     spare: Option<CutEpoch>,
@@ -70,6 +74,8 @@ impl Door {
             malformed: false,
             clock: None,
             quoted: Quoted::default(),
+            order: Order::default(),
+            source: SourceName(0),
             fields: Fields::new(),
             spare: None,
         }
@@ -104,6 +110,12 @@ impl Door {
         self.admit(fields, false)
     }
 
+    /// Takes a row of a table; gives the epoch that it ends, if it ends one.
+    pub fn row(&mut self, table: &mut impl Columns, quotes: &mut Quotes, row: usize) -> Option<CutEpoch> {
+        let taken = quotes.row(table, row).and_then(|quote| self.admit_quote(&quote));
+        taken.unwrap_or_else(|| self.record(table.record(row)))
+    }
+
     /// Ends the open epoch, if it holds anything.
     pub fn finish(&mut self) -> Option<CutEpoch> {
         if self.open.epoch.entries.is_empty() { None } else { Some(self.cut()) }
@@ -124,8 +136,7 @@ impl Door {
             self.refuse_malformed(&envelope, "a key comes twice in an object");
             return None;
         }
-        let ahead = self.clock.is_some_and(|clock| at.0 > clock.0 + MAX_AHEAD_US);
-        if ahead && kind != "clock" {
+        if self.is_ahead(at) && kind != "clock" {
             self.refuse_malformed(&envelope, "at is more than 370 days after the clock");
             return None;
         }
@@ -136,12 +147,37 @@ impl Door {
         };
         let quoted = self.quoted.target(&self.names, kind, decoded.as_ref().ok(), fields);
         let alone = matches!(kind, "day_start" | "day_end" | "policy" | "rules" | "calendar");
+        let cut = self.turn(at, alone, quoted);
+        self.enter(&envelope, kind, at, decoded, fields);
+        cut
+    }
+
+    /// Takes a row that its table's columns say is a good quote; `None` where it must go the way
+    /// of all records, and nothing has changed then.
+    fn admit_quote(&mut self, good: &GoodQuote<'_>) -> Option<Option<CutEpoch>> {
+        let at = good.row.at;
+        if self.is_ahead(at) || !self.quoted.unknown.is_empty() {
+            return None;
+        }
+        let security = self.order.find(&self.names, good.security)?;
+        let body = Body::Input(Input::Quote(quote(Some(security), |field| good.row.get(field))));
+        let cut = self.turn(at, false, Target::Security(security));
+        self.push(Some(good.source), good.id, good.row.number, at, false, body);
+        Some(cut)
+    }
+
+    /// Whether a time is too far beyond the clock.
+    fn is_ahead(&self, at: Time) -> bool {
+        self.clock.is_some_and(|clock| at.0 > clock.0 + MAX_AHEAD_US)
+    }
+
+    /// Moves on to a readable event; gives the epoch that it ends, if it ends one.
+    fn turn(&mut self, at: Time, alone: bool, quoted: Target<'_>) -> Option<CutEpoch> {
         let cut = self.ends_before(at, alone, quoted).then(|| self.cut());
         self.quoted.note(quoted);
         self.instant = Some(at);
         self.alone = alone;
         self.clock = self.clock.max(Some(at));
-        self.enter(&envelope, kind, at, decoded, fields);
         cut
     }
 
@@ -171,11 +207,9 @@ impl Door {
                 Body::Refused { code: refused.code, fact_of }
             }
         };
-        let source_seq = match envelope.number {
-            Number::Given(number) => Some(number),
-            Number::Absent | Number::Bad => None,
-        };
-        self.push(envelope, source_seq, at, !matches!(kind, "quote" | "index"), body);
+        let identified = !matches!(kind, "quote" | "index");
+        let id = envelope.id.unwrap_or_default();
+        self.push(envelope.source, id, envelope.number, at, identified, body);
     }
 
     #[cold]
@@ -183,22 +217,33 @@ impl Door {
         self.open.details.push((self.open.epoch.entries.len() as u32, what.to_owned()));
         self.malformed = true;
         let body = Body::Refused { code: Code::Malformed, fact_of: None };
-        self.push(envelope, None, Time(0), true, body);
+        let id = envelope.id.unwrap_or_default();
+        self.push(envelope.source, id, Number::Absent, Time(0), true, body);
     }
 
     fn push(
         &mut self,
-        envelope: &Envelope<'_>,
-        source_seq: Option<u64>,
+        source: Option<&str>,
+        id: &str,
+        number: Number,
         at: Time,
         identified: bool,
         body: Body,
     ) {
-        let Door { names, open: CutEpoch { epoch, .. }, .. } = self;
-        let source = envelope.source.map(|source| SourceName(names.sources.intern(source)));
-        let id = envelope.id.unwrap_or_default().as_bytes();
+        let Door { names, open: CutEpoch { epoch, .. }, source: last, .. } = self;
+        let source = source.map(|source| {
+            // Most events come from the source of the one before.
+            if !names.sources.is(last.0, source) {
+                *last = SourceName(names.sources.intern(source));
+            }
+            *last
+        });
+        let source_seq = match number {
+            Number::Given(number) => Some(number),
+            Number::Absent | Number::Bad => None,
+        };
         let start = epoch.text.len();
-        epoch.text.extend_from_slice(id);
+        epoch.text.extend_from_slice(id.as_bytes());
         let place = (start as u32, id.len() as u32);
         assert!(u32::try_from(epoch.text.len()).is_ok(), "the ids of an epoch exceed 4 GiB");
         epoch.entries.push(Entry { source, id: place, source_seq, at, identified, body });
@@ -238,6 +283,37 @@ impl Door {
 fn reborrow<'b>(mut fields: Fields<'_>) -> Fields<'b> {
     fields.clear();
     fields.into_iter().map(|_| unreachable!("the buffer is empty")).collect()
+}
+
+/// The order in which quotes name securities: a feed keeps to its own, so that the security of a
+/// quote is mostly the one that followed the last time.
+#[derive(Debug, Default)]
+struct Order {
+    last: usize,
+    /// By security, the ordinal of the one that followed.
+    followers: Vec<u32>,
+}
+
+impl Order {
+    fn find(&mut self, names: &Names, code: &str) -> Option<SecurityName> {
+        let follower = self.followers.get(self.last).copied();
+        let found = match follower.filter(|&ordinal| names.securities.is(ordinal, code)) {
+            Some(ordinal) => SecurityName(ordinal),
+            None => self.learn(names, code)?,
+        };
+        self.last = found.index();
+        Some(found)
+    }
+
+    #[cold]
+    fn learn(&mut self, names: &Names, code: &str) -> Option<SecurityName> {
+        let found = names.find_security(code)?;
+        if self.followers.len() <= self.last {
+            self.followers.resize(names.securities.len(), found.0);
+        }
+        self.followers[self.last] = found.0;
+        Some(found)
+    }
 }
 
 /// What a `quote` or `index` event names.

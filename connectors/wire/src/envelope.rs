@@ -96,14 +96,14 @@ impl<'v> Envelope<'v> {
     }
 }
 
-fn text<'v>(value: &'v Value<'_>) -> Option<&'v str> {
+pub(crate) fn text<'v>(value: &'v Value<'_>) -> Option<&'v str> {
     match value {
         Value::Text(text) if !text.is_empty() => Some(text),
         _ => None,
     }
 }
 
-fn version(value: &Value<'_>) -> Option<bool> {
+pub(crate) fn version(value: &Value<'_>) -> Option<bool> {
     match value {
         Value::Number("1") => Some(true),
         Value::Number(text) if decimal::is_integer(text) => Some(false),
@@ -113,7 +113,7 @@ fn version(value: &Value<'_>) -> Option<bool> {
     }
 }
 
-fn time(value: &Value<'_>) -> Option<Time> {
+pub(crate) fn time(value: &Value<'_>) -> Option<Time> {
     match value {
         Value::Text(text) => parse_time(text),
         // Columns hold any 64 bits; keep to the years of RFC 3339, where no sum can overflow.
@@ -127,7 +127,7 @@ const FIRST_US: i64 = (-719_528 - 1) * 86_400_000_000;
 /// 9999-12-31T24:00:00Z plus a day of offset.
 const LAST_US: i64 = (2_932_897 + 1) * 86_400_000_000;
 
-fn number(value: &Value<'_>) -> Number {
+pub(crate) fn number(value: &Value<'_>) -> Number {
     let number = match value {
         Value::Null => return Number::Absent,
         Value::Number(text) => decimal::integer(text),

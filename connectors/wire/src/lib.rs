@@ -14,6 +14,7 @@ pub mod json;
 pub mod names;
 pub mod policy;
 pub mod print;
+pub mod quotes;
 pub mod read;
 pub mod rules;
 pub mod schema;

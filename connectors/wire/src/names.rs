@@ -4,6 +4,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use plimsoll_engine::input::{AccountName, ContractName, CustomerName, SecurityName, SourceName};
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 /// Hashes of names must not differ between runs: nothing may depend on them, and nothing could
 /// then depend on them unseen.
@@ -37,7 +38,14 @@ impl Interner {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<u32> {
         let hash = HASHER.hash_one(name.as_bytes());
-        self.table.find(hash, |&ordinal| text_of(&self.text, &self.ends, ordinal) == name).copied()
+        self.table.find(hash, |&ordinal| self.is(ordinal, name)).copied()
+    }
+
+    /// Whether an ordinal is the one of this name.
+    #[inline]
+    #[must_use]
+    pub fn is(&self, ordinal: u32, name: &str) -> bool {
+        (ordinal as usize) < self.ends.len() && bytes_of(&self.text, &self.ends, ordinal) == name.as_bytes()
     }
 
     /// The ordinal of a name, known from now on.
@@ -47,7 +55,8 @@ impl Interner {
     pub fn intern(&mut self, name: &str) -> u32 {
         let Interner { text, ends, table } = self;
         let hash = HASHER.hash_one(name.as_bytes());
-        if let Some(&ordinal) = table.find(hash, |&ordinal| text_of(text, ends, ordinal) == name) {
+        if let Some(&ordinal) = table.find(hash, |&ordinal| bytes_of(text, ends, ordinal) == name.as_bytes())
+        {
             return ordinal;
         }
         let ordinal = ends.len() as u32;
@@ -61,7 +70,7 @@ impl Interner {
         }
         text.push_str(name);
         ends.push(end);
-        table.insert_unique(hash, ordinal, |&known| HASHER.hash_one(text_of(text, ends, known).as_bytes()));
+        table.insert_unique(hash, ordinal, |&known| HASHER.hash_one(bytes_of(text, ends, known)));
         ordinal
     }
 
@@ -82,9 +91,20 @@ impl Interner {
 }
 
 fn text_of<'a>(text: &'a str, ends: &[u32], ordinal: u32) -> &'a str {
+    &text[place_of(ends, ordinal)]
+}
+
+/// The bytes of a name, for comparing: a text would be checked for where its characters begin.
+#[inline]
+fn bytes_of<'a>(text: &'a str, ends: &[u32], ordinal: u32) -> &'a [u8] {
+    &text.as_bytes()[place_of(ends, ordinal)]
+}
+
+#[inline]
+fn place_of(ends: &[u32], ordinal: u32) -> Range<usize> {
     let at = ordinal as usize;
     let start = if at == 0 { 0 } else { ends[at - 1] };
-    &text[start as usize..ends[at] as usize]
+    start as usize..ends[at] as usize
 }
 
 /// Every name a process knows.

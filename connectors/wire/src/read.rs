@@ -43,11 +43,14 @@ pub(crate) const NO_LINE: i64 = -1;
 pub struct Slots<'v, 'a> {
     values: [Option<&'v Value<'a>>; MAX_FIELDS],
     numbers: [i64; MAX_FIELDS],
+    /// The nested record read last, whose names were all good, and the place of each of them.
+    last: Option<(&'static Table, &'v Fields<'a>)>,
+    places: [usize; MAX_FIELDS],
 }
 
 impl Default for Slots<'_, '_> {
     fn default() -> Self {
-        Slots { values: [None; MAX_FIELDS], numbers: [0; MAX_FIELDS] }
+        Slots { values: [None; MAX_FIELDS], numbers: [0; MAX_FIELDS], last: None, places: [0; MAX_FIELDS] }
     }
 }
 
@@ -75,6 +78,12 @@ fn places<'v, 'a>(
     Ok(())
 }
 
+/// Whether two records take their names from one place, so that what holds of those of the one
+/// holds of those of the other.
+pub(crate) fn same_names(a: &Fields<'_>, b: &Fields<'_>) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|((a, _), (b, _))| std::ptr::eq(a.as_ref(), b.as_ref()))
+}
+
 /// The first required field that a nested record lacks.
 ///
 /// # Errors
@@ -92,9 +101,7 @@ impl<'v, 'a> Slots<'v, 'a> {
     /// # Errors
     /// The first name the table does not know.
     pub fn sort(&mut self, table: &Table, fields: &'v Fields<'a>, envelope: u64) -> Result<(), &'v str> {
-        let size = table.fields.len();
-        self.values[..size].fill(None);
-        self.numbers[..size].fill(0);
+        self.clear(table);
         places(table, fields, envelope, |at, value| self.values[at] = Some(value))
     }
 
@@ -113,14 +120,10 @@ impl<'v, 'a> Slots<'v, 'a> {
     pub fn judge(&mut self, table: &Table) -> Result<(), Refused> {
         for ((field, value), number) in table.fields.iter().zip(&mut self.values).zip(&mut self.numbers) {
             let Some(given) = value else { continue };
-            if matches!(given, Value::Null) {
-                if field.need == Need::Required {
-                    return Err(Refused::bad(field.name, "null"));
-                }
-                *value = None;
-                continue;
+            match judged(field, given).map_err(|what| Refused::bad(field.name, what))? {
+                Some(known) => *number = known,
+                None => *value = None,
             }
-            *number = judge(&field.kind, given).map_err(|what| Refused::bad(field.name, what))?;
         }
         Ok(())
     }
@@ -129,13 +132,31 @@ impl<'v, 'a> Slots<'v, 'a> {
     ///
     /// # Errors
     /// The first refusal by precedence.
-    pub fn read(&mut self, table: &Table, value: &'v Value<'a>) -> Result<(), Refused> {
+    pub fn read(&mut self, table: &'static Table, value: &'v Value<'a>) -> Result<(), Refused> {
         let Value::Object(fields) = value else { return Err(Refused::bad(table.name, "not an object")) };
-        self.sort(table, fields, 0).map_err(Refused::unknown)?;
+        self.clear(table);
+        // Of the rows of a list that a table holds, all have the names of the first.
+        if self.last.is_some_and(|(of, last)| std::ptr::eq(of, table) && same_names(last, fields)) {
+            fields.iter().zip(&self.places).for_each(|((_, value), &at)| self.values[at] = Some(value));
+            return self.judge(table);
+        }
+        let Slots { values, places: known, .. } = self;
+        let mut known = known.iter_mut();
+        places(table, fields, 0, |at, value| {
+            values[at] = Some(value);
+            known.next().into_iter().for_each(|place| *place = at);
+        })
+        .map_err(Refused::unknown)?;
         if let Some(name) = self.missing(table) {
             return Err(Refused::missing(name));
         }
+        self.last = (fields.len() <= MAX_FIELDS).then_some((table, fields));
         self.judge(table)
+    }
+
+    fn clear(&mut self, table: &Table) {
+        self.values[..table.fields.len()].fill(None);
+        self.numbers[..table.fields.len()].fill(0);
     }
 
     /// Whether a field is there, null included.
@@ -204,10 +225,24 @@ fn find(fields: &[Field], name: &str) -> Option<usize> {
     fields.iter().position(|field| field.name == name)
 }
 
+/// The number the value of a field stands for, `None` where it is null and may be.
+///
+/// # Errors
+/// What is wrong with it.
+#[inline]
+pub fn judged(field: &Field, value: &Value<'_>) -> Result<Option<i64>, &'static str> {
+    match value {
+        Value::Null if field.need == Need::Required => Err("null"),
+        Value::Null => Ok(None),
+        value => judge(&field.kind, value).map(Some),
+    }
+}
+
 /// The number a value stands for, as its kind reads it.
 ///
 /// # Errors
 /// What is wrong with it.
+#[inline]
 pub fn judge(kind: &Kind, value: &Value<'_>) -> Result<i64, &'static str> {
     match kind {
         Kind::Text => text(value).map(|_| 0),
@@ -295,6 +330,7 @@ fn integer(value: &Value<'_>) -> Result<i64, &'static str> {
     }
 }
 
+#[inline]
 fn scaled(of: &Decimal, value: &Value<'_>) -> Result<i64, &'static str> {
     let number = match value {
         Value::Text(text) => decimal::parse(text, of.decimals),

@@ -2,6 +2,7 @@
 //! row of a table, so that one decoder judges both.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// One value, as its carrier states it.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,3 +31,22 @@ pub enum Value<'a> {
 
 /// The fields of a record, in the order they stand in.
 pub type Fields<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
+
+/// Records of a table, which can be asked for the values of one field too.
+pub trait Columns {
+    /// How many records there are.
+    fn rows(&self) -> usize;
+
+    /// The names of the fields, the same in every record.
+    fn names(&self) -> impl Iterator<Item = &str>;
+
+    /// Hands over the values of a field in some rows. Of a list or an object it is enough to say
+    /// that it is one.
+    fn each(&self, field: usize, rows: Range<usize>, take: impl FnMut(&Value<'_>));
+
+    /// The text of a field in a row, where it holds one.
+    fn text(&self, field: usize, row: usize) -> Option<&str>;
+
+    /// A record.
+    fn record(&mut self, row: usize) -> &Fields<'_>;
+}

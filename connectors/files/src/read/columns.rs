@@ -15,6 +15,7 @@ use arrow_cast::cast;
 use arrow_schema::{DECIMAL128_MAX_PRECISION, DataType, TimeUnit};
 use plimsoll_wire::value::{Fields, Value};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// What a time carries that no microsecond can state; no parser takes it for a time.
 const NO_TIME: &str = "a timestamp finer than microseconds or out of range";
@@ -134,6 +135,39 @@ impl Column {
         }
     }
 
+    /// Hands over the values in some rows; of a list or an object, that it is one.
+    #[inline]
+    pub fn each(&self, rows: Range<usize>, mut take: impl FnMut(&Value<'_>)) {
+        match self {
+            Column::List(..) | Column::Object(..) => rows.for_each(|_| take(&Value::List(Vec::new()))),
+            Column::Null => rows.for_each(|_| take(&Value::Null)),
+            // For these, what the column is need not be asked again in every row.
+            Column::Decimal(array, scale) => {
+                numbers(array, rows, |value| take(&value.map_or(Value::Null, |v| Value::Decimal(v, *scale))));
+            }
+            Column::Integer(array) => {
+                numbers(array, rows, |value| take(&value.map_or(Value::Null, Value::Integer)));
+            }
+            Column::Time(array, unit) => numbers(array, rows, |ticks| take(&time(ticks, *unit))),
+            _ => rows.for_each(|row| take(&self.scalar(row))),
+        }
+    }
+
+    /// The text in a row, where it is one.
+    #[inline]
+    pub fn text(&self, row: usize) -> Option<&str> {
+        match self {
+            Column::Text(array) => array.is_valid(row).then(|| array.value(row)),
+            Column::Dictionary(keys, values) => {
+                number(keys, row).and_then(|key| usize::try_from(key).ok()).and_then(|key| values.text(key))
+            }
+            _ => match self.scalar(row) {
+                Value::Text(Cow::Borrowed(text)) => Some(text),
+                _ => None,
+            },
+        }
+    }
+
     #[inline]
     fn scalar(&self, row: usize) -> Value<'_> {
         match self {
@@ -162,10 +196,7 @@ impl Column {
             Column::Dictionary(keys, values) => number(keys, row)
                 .and_then(|key| usize::try_from(key).ok())
                 .map_or(Value::Null, |key| values.scalar(key)),
-            Column::Time(array, unit) => match number(array, row) {
-                None => Value::Null,
-                Some(ticks) => micros(ticks, *unit).map_or(Value::Text(Cow::Borrowed(NO_TIME)), Value::Time),
-            },
+            Column::Time(array, unit) => time(number(array, row), *unit),
             Column::Date(array) => number(array, row).map_or(Value::Null, Value::Date),
         }
     }
@@ -175,7 +206,7 @@ fn is_null(nulls: Option<&NullBuffer>, row: usize) -> bool {
     nulls.is_some_and(|nulls| nulls.is_null(row))
 }
 
-fn put_list<'a>(items: &'a Column, range: std::ops::Range<usize>, into: &mut Value<'a>) {
+fn put_list<'a>(items: &'a Column, range: Range<usize>, into: &mut Value<'a>) {
     if !matches!(into, Value::List(_)) {
         *into = Value::List(Vec::new());
     }
@@ -199,10 +230,26 @@ pub fn named(columns: &[(String, Column)]) -> Fields<'_> {
     columns.iter().map(|(name, _)| (Cow::Borrowed(name.as_str()), Value::Null)).collect()
 }
 
+#[inline]
 fn number<T: ArrowPrimitiveType>(array: &arrow_array::PrimitiveArray<T>, row: usize) -> Option<T::Native> {
     array.is_valid(row).then(|| array.value(row))
 }
 
+/// Hands over the numbers in some rows; where none is null, none is asked for it.
+#[inline]
+fn numbers<T: ArrowPrimitiveType>(
+    array: &arrow_array::PrimitiveArray<T>,
+    rows: Range<usize>,
+    mut take: impl FnMut(Option<T::Native>),
+) {
+    if array.null_count() == 0 {
+        array.values()[rows].iter().for_each(|&value| take(Some(value)));
+    } else {
+        rows.for_each(|row| take(number(array, row)));
+    }
+}
+
+#[inline]
 fn text<'a>(null: bool, value: impl FnOnce() -> &'a str) -> Value<'a> {
     if null { Value::Null } else { Value::Text(Cow::Borrowed(value())) }
 }
@@ -223,6 +270,12 @@ fn ticks(array: &ArrayRef, unit: TimeUnit) -> Int64Array {
         TimeUnit::Microsecond => array.as_primitive::<TimestampMicrosecondType>().reinterpret_cast(),
         TimeUnit::Nanosecond => array.as_primitive::<TimestampNanosecondType>().reinterpret_cast(),
     }
+}
+
+#[inline]
+fn time<'a>(ticks: Option<i64>, unit: TimeUnit) -> Value<'a> {
+    let stated = |ticks| micros(ticks, unit).map_or(Value::Text(Cow::Borrowed(NO_TIME)), Value::Time);
+    ticks.map_or(Value::Null, stated)
 }
 
 /// Microseconds of a timestamp, where they state it exactly.

@@ -1,10 +1,12 @@
 //! Readers of event files.
 //!
 //! A file is read in chunks: the complete lines of a buffer, or the rows of a batch. What stands
-//! before a damaged place is handed out before the error is.
+//! before a damaged place is handed out before the error is. Of Parquet with a checksum, and of Arrow
+//! whose lengths cannot be, nothing is.
 
 mod columns;
 mod guard;
+mod ipc;
 mod lines;
 mod table;
 

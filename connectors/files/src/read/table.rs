@@ -2,7 +2,7 @@
 
 use super::columns::{Column, Place, named};
 use super::guard::{Reading, fenced};
-use super::{Form, Record};
+use super::{Form, Record, ipc};
 use crate::error::FileError;
 use crate::seal;
 use arrow_array::RecordBatch;
@@ -12,11 +12,11 @@ use arrow_schema::SchemaRef;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use parquet::file::reader::ChunkReader;
-use plimsoll_wire::value::{Fields, Value};
+use plimsoll_wire::value::{Columns, Fields, Value};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// Rows of a batch that is read from Parquet at once.
 const BATCH_ROWS: usize = 8192;
@@ -71,10 +71,15 @@ impl TableReader {
         })?
     }
 
-    fn of_ipc(name: &str, form: Form, from: impl Read + Seek + Send + 'static) -> Result<Self, FileError> {
+    fn of_ipc(
+        name: &str,
+        form: Form,
+        mut from: impl Read + Seek + Send + 'static,
+    ) -> Result<Self, FileError> {
         let reading = reading(name, "Arrow", 0);
         fenced(&reading, || {
             let fail = |cause: ArrowError| reading.clone().damaged(&cause);
+            ipc::look_over(&mut from, form).and_then(|()| Ok(from.rewind()?)).map_err(fail)?;
             if form == Form::ArrowFile {
                 let reader = FileReader::try_new(from, None).map_err(fail)?;
                 Self::new(name, "Arrow", &reader.schema(), Box::new(reader), None)
@@ -196,11 +201,17 @@ impl<'a> Rows<'a> {
         if self.next == self.rows {
             return None;
         }
-        for ((_, column), (_, into)) in self.columns.iter().zip(&mut self.fields[self.stay..]) {
-            column.put(self.next, into);
-        }
         self.next += 1;
-        Some((self.before + self.next as u64, &self.fields))
+        let number = self.before + self.next as u64;
+        Some((number, self.put(self.next - 1)))
+    }
+
+    /// Puts the values in a row into the fields.
+    fn put(&mut self, row: usize) -> &Fields<'a> {
+        for ((_, column), (_, into)) in self.columns.iter().zip(&mut self.fields[self.stay..]) {
+            column.put(row, into);
+        }
+        &self.fields
     }
 
     pub(super) fn try_for_each<B>(
@@ -211,5 +222,38 @@ impl<'a> Rows<'a> {
             take(Record::Row { number, fields })?;
         }
         ControlFlow::Continue(())
+    }
+}
+
+impl Columns for Rows<'_> {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(name, _)| name.as_ref())
+    }
+
+    #[inline]
+    fn each(&self, field: usize, rows: Range<usize>, mut take: impl FnMut(&Value<'_>)) {
+        match field.checked_sub(self.stay) {
+            Some(column) => self.columns[column].1.each(rows, take),
+            None => rows.for_each(|_| take(&self.fields[field].1)),
+        }
+    }
+
+    #[inline]
+    fn text(&self, field: usize, row: usize) -> Option<&str> {
+        match field.checked_sub(self.stay) {
+            Some(column) => self.columns[column].1.text(row),
+            None => match &self.fields[field].1 {
+                Value::Text(text) => Some(text),
+                _ => None,
+            },
+        }
+    }
+
+    fn record(&mut self, row: usize) -> &Fields<'_> {
+        self.put(row)
     }
 }

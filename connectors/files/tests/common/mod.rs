@@ -33,7 +33,22 @@ pub fn events() -> Vec<Box<dyn Event>> {
 }
 
 fn market_events() -> Vec<Box<dyn Event>> {
-    let full = Security {
+    vec![
+        Box::new(security()),
+        Box::new(bare_security()),
+        Box::new(quote()),
+        Box::new(silent_quote()),
+        Box::new(Index { index: "SSE180", level: 98_765_432 }),
+        Box::new(action()),
+        Box::new(DayStart { date: DAY }),
+        Box::new(DayEnd { date: DAY }),
+        Box::new(Calendar { version: "c1", dates: &[Date(20_472), Date(20_473)] }),
+        Box::new(Calendar { version: "none", dates: &[] }),
+    ]
+}
+
+fn security() -> Security<'static> {
+    Security {
         security: "600519.SH",
         name: "贵州\"茅台\"",
         class: Class::AShare,
@@ -58,8 +73,11 @@ fn market_events() -> Vec<Box<dyn Event>> {
         tick: Some(100),
         sell_after: Some("T1"),
         listed_on: Some(Date(-1)),
-    };
-    let bare = Security {
+    }
+}
+
+fn bare_security() -> Security<'static> {
+    Security {
         indices: Some(&[]),
         suspended_since: None,
         financing_margin: None,
@@ -73,9 +91,12 @@ fn market_events() -> Vec<Box<dyn Event>> {
         tick: None,
         sell_after: None,
         listed_on: None,
-        ..full.clone()
-    };
-    let quote = Quote {
+        ..security()
+    }
+}
+
+fn quote() -> Quote<'static> {
+    Quote {
         security: "600519.SH",
         price: Some(2_147_483_647),
         prev_close: Some(1),
@@ -87,8 +108,11 @@ fn market_events() -> Vec<Box<dyn Event>> {
         volume: Some(1 << 39),
         turnover: Some(123_456_789),
         last: Some(true),
-    };
-    let silent = Quote {
+    }
+}
+
+fn silent_quote() -> Quote<'static> {
+    Quote {
         price: None,
         prev_close: None,
         bid1: None,
@@ -99,9 +123,12 @@ fn market_events() -> Vec<Box<dyn Event>> {
         volume: None,
         turnover: None,
         last: None,
-        ..quote.clone()
-    };
-    let action = CorporateAction {
+        ..quote()
+    }
+}
+
+fn action() -> CorporateAction<'static> {
+    CorporateAction {
         security: "600519.SH",
         kind: ActionKind::Rights,
         ex_date: DAY,
@@ -112,19 +139,7 @@ fn market_events() -> Vec<Box<dyn Event>> {
         ratio: Some(30_000_000),
         price: Some(81_000),
         compensation: Some(1),
-    };
-    vec![
-        Box::new(full),
-        Box::new(bare),
-        Box::new(quote),
-        Box::new(silent),
-        Box::new(Index { index: "SSE180", level: 98_765_432 }),
-        Box::new(action),
-        Box::new(DayStart { date: DAY }),
-        Box::new(DayEnd { date: DAY }),
-        Box::new(Calendar { version: "c1", dates: &[Date(20_472), Date(20_473)] }),
-        Box::new(Calendar { version: "none", dates: &[] }),
-    ]
+    }
 }
 
 fn account_events() -> Vec<Box<dyn Event>> {
@@ -252,7 +267,8 @@ pub fn object(fields: &Fields<'_>) -> Json {
     Json::Object(present.map(|(name, value)| (name.to_string(), plain(value))).collect::<Map<_, _>>())
 }
 
-fn plain(value: &Value<'_>) -> Json {
+/// A value in the form of JSON text.
+pub fn plain(value: &Value<'_>) -> Json {
     let printed = |print: &dyn Fn(&mut Vec<u8>)| {
         let mut out = Vec::new();
         print(&mut out);

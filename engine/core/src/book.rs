@@ -2,7 +2,7 @@
 
 use crate::effect::Acts;
 use crate::input::{
-    ClientClass, ContractName, ContractSide, CustomerName, LinesPatch, Order, Receivable, SecurityName,
+    ClientClass, ContractName, ContractSide, CustomerName, Line, LinesPatch, Order, Receivable, SecurityName,
 };
 use crate::num::{Bp, Date, Money, ONE_RATE, Quantity, Rate, div_half_up};
 use crate::policy::{Release, RepayOrder};
@@ -177,9 +177,9 @@ impl Account {
         self.extras.as_ref().map_or(&[], |e| &e.orders)
     }
 
-    /// Whether lines of its own were ever stated.
-    pub(crate) fn has_own_lines(&self) -> bool {
-        self.extras.as_ref().is_some_and(|extras| extras.lines != LinesPatch::default())
+    /// The lines its own agreement states.
+    pub(crate) fn stated_lines(&self) -> [Option<Line>; 7] {
+        self.extras.as_ref().map_or([None; 7], |extras| extras.lines.lines)
     }
 
     /// Accrues every contract through a day; tells whether that raised what is owed.

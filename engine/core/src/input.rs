@@ -265,7 +265,7 @@ pub struct CorporateAction {
 }
 
 /// A line an account's agreement states: taken away or a rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Line {
     /// The tier is never entered.
     Absent,

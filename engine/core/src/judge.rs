@@ -1,11 +1,11 @@
 //! The end of an epoch in a lane: who must be judged, the verdict on each, and the row it takes
 //! until it must be judged again.
 
-use crate::book::{Account, Contract};
+use crate::book::Contract;
 use crate::causes::Crossing;
 use crate::columns::{Bounds, Kind, Looked, Owing};
 use crate::effect::{Acts, Tier, TierChanged};
-use crate::input::{ClientClass, SecurityName};
+use crate::input::SecurityName;
 use crate::lane::{Close, Hot, Lane, LaneEffect};
 use crate::market::Market;
 use crate::num::{Money, Quantity, clamp_i64};
@@ -18,19 +18,6 @@ use crate::tiers::{Stay, boundary, fails_from, judge};
 const NARROW_SHARES: i128 = 1 << 30;
 /// Bound of the money of such an account.
 const NARROW_MONEY: Money = 1 << 59;
-
-/// What keeps a tier, by class and tier.
-struct Stays(Vec<[Stay; Tier::ALL.len()]>);
-
-impl Stays {
-    fn of(market: &Market) -> Self {
-        let by_tier = |class: &ClientClass| {
-            let lines = market.policy.lines_of(*class);
-            std::array::from_fn(|tier| Stay::of(lines, Tier::ALL[tier]))
-        };
-        Stays(ClientClass::ALL.iter().map(by_tier).collect())
-    }
-}
 
 impl Lane {
     /// Ends the epoch: judges what must be judged.
@@ -78,20 +65,14 @@ impl Lane {
             found.extend(0..self.hot.len() as u32);
             return;
         }
-        let stays = Stays::of(market);
-        let Lane { columns, hot, accounts, .. } = self;
-        let bounds = |account: u32| {
-            let (hot, account) = (&hot[account as usize], &accounts[account as usize]);
-            let stay = if hot.own_lines {
-                Stay::of(&hot.lines(account, market), hot.tier)
-            } else {
-                stays.0[hot.class as usize][hot.tier as usize]
-            };
-            let settled = if settle { Stay { calm: stay.settled, ..stay } } else { stay };
+        let stays = self.terms.stays(&market.policy);
+        let bounds = |hot: &Hot| {
+            let stay = &stays[hot.terms as usize][hot.tier as usize];
+            let settled = if settle { Stay { calm: stay.settled, ..*stay } } else { *stay };
             let narrow = hot.debts > 0 && hot.debts < NARROW_MONEY;
-            narrow.then(|| (hot.bounds(&stay), hot.bounds(&settled)))
+            narrow.then(|| (hot.bounds(stay), hot.bounds(&settled)))
         };
-        columns.keep(&market.prices, bounds, found);
+        self.columns.keep(&market.prices, &self.hot, bounds, found);
     }
 
     /// Brings what an epoch reads of an account up to its books; its row goes, to be taken anew
@@ -275,15 +256,6 @@ impl Lane {
 }
 
 impl Hot {
-    /// The lines in force for the account.
-    pub(crate) fn lines(&self, account: &Account, market: &Market) -> Lines {
-        let lines = *market.policy.lines_of(self.class);
-        match &account.extras {
-            Some(extras) if self.own_lines => lines.with(&extras.lines.lines),
-            _ => lines,
-        }
-    }
-
     /// The value of positions that keeps the tier, debts and the rest of A as they are.
     fn bounds(&self, stay: &Stay) -> Bounds {
         let debts = i128::from(self.debts);

@@ -17,6 +17,7 @@ use crate::market::Market;
 use crate::metrics::View;
 use crate::num::{Date, MONEY_BOUND, Money, QUANTITY_BOUND, Quantity, Time, clamp_i64};
 use crate::policy::Lines;
+use crate::terms::Terms;
 use std::borrow::Cow;
 
 /// What an epoch reads of an account before its books.
@@ -31,10 +32,9 @@ pub(crate) struct Hot {
     pub extent: Extent,
     /// Contracts carry the interest through this day; what came since is in `debts` only.
     pub through: Date,
+    /// Place of its lines in the lane's terms.
+    pub terms: u32,
     pub tier: Tier,
-    pub class: ClientClass,
-    /// Has lines of its own.
-    pub own_lines: bool,
     /// Every contract is accrued through the market's day, so that `daily` is what a day adds.
     pub even: bool,
     /// What kind of row it must have.
@@ -74,6 +74,9 @@ pub struct Lane {
     pub(crate) hot: Vec<Hot>,
     pub(crate) holdings: Holdings,
     pub(crate) columns: Columns,
+    pub(crate) terms: Terms,
+    /// Accounts that had orders in flight since the last `day_end`, some of them twice.
+    ordering: Vec<u32>,
     /// Accounts with something to judge at the end of the epoch.
     pub(crate) dirty: Vec<u32>,
     pub(crate) dirty_flags: Vec<bool>,
@@ -99,9 +102,8 @@ impl Lane {
             daily: 0,
             extent: Extent::default(),
             through: Date(i32::MIN),
+            terms: self.terms.place(class, &[None; 7]),
             tier: Tier::None,
-            class,
-            own_lines: false,
             even: true,
             kind: Kind::Nowhere,
         });
@@ -113,7 +115,7 @@ impl Lane {
         let account = &mut self.accounts[i];
         account.customer = customer;
         account.class = class;
-        self.hot[i].class = class;
+        self.resolve(i);
         self.touch(i);
     }
 
@@ -128,11 +130,14 @@ impl Lane {
     ) {
         let i = self.accounts.len();
         self.add(name, account.customer, account.class);
+        if !account.orders().is_empty() {
+            self.ordering.push(i as u32);
+        }
         self.accounts[i] = account;
         self.holdings.replace(&mut self.hot[i].extent, holdings);
         let hot = &mut self.hot[i];
         (hot.tier, hot.through) = (tier, market.accrued());
-        hot.own_lines = self.accounts[i].has_own_lines();
+        self.resolve(i);
         self.refresh(i, market);
         self.seat(i, market);
     }
@@ -147,7 +152,13 @@ impl Lane {
 
     /// The lines in force for an account.
     pub(crate) fn lines(&self, i: usize, market: &Market) -> Lines {
-        self.hot[i].lines(&self.accounts[i], market)
+        self.terms.lines(self.hot[i].terms, &market.policy)
+    }
+
+    /// Finds the terms an account is under.
+    fn resolve(&mut self, i: usize) {
+        let account = &self.accounts[i];
+        self.hot[i].terms = self.terms.place(account.class, &account.stated_lines());
     }
 
     /// One account as the metrics see it.
@@ -344,7 +355,7 @@ impl Lane {
             self.check_lines(i, patch, market)?;
         }
         self.accounts[i].extras_mut().lines.overlay(patch);
-        self.hot[i].own_lines = true;
+        self.resolve(i);
         self.journal.lines(i as u32, entry);
         self.touch(i);
         Ok(())
@@ -356,6 +367,7 @@ impl Lane {
         orders.retain(|o| o.order != order.order);
         if order.status == OrderStatus::Open && order.remaining > 0 {
             orders.push(order.clone());
+            self.ordering.push(i as u32);
         }
         Ok(())
     }
@@ -540,8 +552,8 @@ impl Lane {
 
     /// `day_end` removes all orders.
     pub(crate) fn drop_orders(&mut self) {
-        for account in &mut self.accounts {
-            if let Some(extras) = account.extras.as_deref_mut() {
+        for account in self.ordering.drain(..) {
+            if let Some(extras) = self.accounts[account as usize].extras.as_deref_mut() {
                 extras.orders.clear();
             }
         }

@@ -26,6 +26,7 @@ pub mod policy;
 mod prices;
 pub mod rules;
 mod save;
+mod terms;
 mod tiers;
 
 pub use codec::Corrupt;

@@ -4,15 +4,15 @@
 //! lists of who holds what for the securities whose marks have left their bands. Both find the same
 //! accounts; a level none of whose bands was left is not looked at at all.
 
-use crate::columns::{
-    Bounds, Columns, Group, Index, Kind, LEVELS, Level, Look, Looked, Paths, SHIFTS,
-};
+use crate::columns::{Bounds, Columns, Group, Index, Kind, LEVELS, Level, Look, Looked, Paths, SHIFTS};
 use crate::input::SecurityName;
 use crate::market::Market;
 use crate::prices::{NAMES, Prices};
 
 /// A look at a row in a pass costs about a quarter of one through a list.
 const LIST_COST: u64 = 4;
+/// Rows whose accounts are read together.
+const BLOCK: usize = 64;
 /// Building the lists of a level costs about as much as so many passes over it.
 const BUILD_COST: u64 = 4;
 
@@ -132,7 +132,8 @@ impl Columns {
         }
         let (low, high) = if level == 0 { (&market.prices, &market.prices) } else { (&of.low, &of.high) };
         for owing in &of.owing {
-            let room = wider.is_some() && owing.stays(&self.levels[level + 1].low, &self.levels[level + 1].high);
+            let room =
+                wider.is_some() && owing.stays(&self.levels[level + 1].low, &self.levels[level + 1].high);
             if room || !owing.stays(low, high) {
                 candidates.push(owing.account);
             }
@@ -215,25 +216,33 @@ impl Columns {
 
     /// Gives every row of words that keeps its tier its bounds of now: those it is seated with, and
     /// those it must lie in besides. Finds the rows that do not, and all rows of other kinds.
-    pub(crate) fn keep(
+    pub(crate) fn keep<T: Copy>(
         &mut self,
         marks: &Prices,
-        bounds_of: impl Fn(u32) -> Option<(Bounds, Bounds)>,
+        by_account: &[T],
+        bounds_of: impl Fn(&T) -> Option<(Bounds, Bounds)>,
         found: &mut Vec<u32>,
     ) {
         let mut moving = Vec::new();
+        let mut block = Vec::with_capacity(BLOCK);
         for (level, of) in self.levels.iter_mut().enumerate() {
             let (low, high) = if level == 0 { (marks, marks) } else { (&of.low, &of.high) };
             for (width, group) in of.groups.iter_mut().enumerate() {
-                for (row, &account) in group.accounts.iter().enumerate() {
-                    let words = &group.words[row * width..(row + 1) * width];
-                    let (least, most) = (low.value(words), high.value(words));
-                    match bounds_of(account) {
-                        Some((bounds, and)) if bounds.within(least, most) && and.within(least, most) => {
-                            group.bounds[row] = bounds;
+                for first in (0..group.accounts.len()).step_by(BLOCK) {
+                    let accounts = &group.accounts[first..(first + BLOCK).min(group.accounts.len())];
+                    // Nothing but loads, so that many are on their way from memory at once.
+                    block.clear();
+                    block.extend(accounts.iter().map(|&account| by_account[account as usize]));
+                    for (row, (&account, of)) in (first..).zip(accounts.iter().zip(&block)) {
+                        let words = &group.words[row * width..(row + 1) * width];
+                        let (least, most) = (low.value(words), high.value(words));
+                        match bounds_of(of) {
+                            Some((bounds, and)) if bounds.within(least, most) && and.within(least, most) => {
+                                group.bounds[row] = bounds;
+                            }
+                            Some((bounds, and)) => moving.push((account, bounds, and)),
+                            None => found.push(account),
                         }
-                        Some((bounds, and)) => moving.push((account, bounds, and)),
-                        None => found.push(account),
                     }
                 }
             }

@@ -81,4 +81,3 @@ pub(crate) fn names(words: &[u32]) -> impl Iterator<Item = usize> + '_ {
     let first = move |&k: &usize| k == 0 || name(words[k - 1]) != name(words[k]);
     (0..words.len()).filter(first).map(move |k| name(words[k]))
 }
-

@@ -180,7 +180,11 @@ mod tests {
                 let (lo, hi) = (fails_from(worse, debts), calm.map(|test| fails_from(test, debts)));
                 for next in assets - 3..assets + 3 {
                     let stays = judge(&lines(), tier, next, debts, false) == tier;
-                    assert_eq!(stays, lo <= next && hi.is_none_or(|hi| next < hi), "{tier:?} {assets} {next}");
+                    assert_eq!(
+                        stays,
+                        lo <= next && hi.is_none_or(|hi| next < hi),
+                        "{tier:?} {assets} {next}"
+                    );
                     let passes =
                         !holds(worse, next, debts) && calm.is_none_or(|test| holds(test, next, debts));
                     assert_eq!(stays, passes, "{tier:?} {assets} {next}");

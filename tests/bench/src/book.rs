@@ -1,12 +1,10 @@
 //! Books and feeds of the seeded broker as epochs of the core, without text or files between.
 
-use plimsoll_broker::{
-    AGREEMENTS, Account, Book, Config, Fact, FactEvent, Profile, Tick, Universe,
-};
+use plimsoll_broker::{AGREEMENTS, Account, Book, Config, Fact, FactEvent, Profile, Tick, Universe};
 use plimsoll_engine::effect::Out;
 use plimsoll_engine::input::{
-    AccountInput, AccountName, Body, ContractName, CustomerName, Entry, Epoch, Exchange, Fill, Input, LinesPatch,
-    NamedContract, Opening, OpeningContract, Phase, Quote, Receivable, Repayment, SecurityName,
+    AccountInput, AccountName, Body, ContractName, CustomerName, Entry, Epoch, Exchange, Fill, Input,
+    LinesPatch, NamedContract, Opening, OpeningContract, Phase, Quote, Receivable, Repayment, SecurityName,
     SecurityRecord, SourceName,
 };
 use plimsoll_engine::num::{Date, Money, Time};
@@ -123,10 +121,7 @@ impl Bench {
 
     fn opening(&mut self, account: &Account) -> Opening {
         let contracts = account.debts.iter().map(|debt| OpeningContract {
-            contract: ContractName(ordinal(
-                &mut self.contracts,
-                (debt.opened, debt.number),
-            )),
+            contract: ContractName(ordinal(&mut self.contracts, (debt.opened, debt.number))),
             side: debt.side,
             security: Some(SecurityName(debt.security)),
             quantity: debt.quantity,
@@ -159,10 +154,10 @@ impl Bench {
         self.step(exec)
     }
 
-    /// Settles it.
-    pub fn end_day(&mut self, exec: &impl Exec) -> StepStats {
+    /// Puts the settlement of the day into the next epoch; the following day begins with it.
+    pub fn end_day(&mut self) {
         self.push(Input::DayEnd(self.day));
-        self.step(exec)
+        self.day = Date(self.day.0 + 1);
     }
 
     /// Puts prices into the next epoch.
@@ -181,8 +176,9 @@ impl Bench {
     }
 
     fn fact(&mut self, fact: &Fact) -> AccountInput {
-        let mut contract =
-            |name: plimsoll_broker::ContractName| ContractName(ordinal(&mut self.contracts, (name.0, name.1)));
+        let mut contract = |name: plimsoll_broker::ContractName| {
+            ContractName(ordinal(&mut self.contracts, (name.0, name.1)))
+        };
         match fact.event {
             FactEvent::Cash { amount, reason } => AccountInput::Cash(amount, reason),
             FactEvent::Transfer { security, quantity } => {
@@ -198,7 +194,8 @@ impl Bench {
                     quantity,
                     price,
                     fee,
-                    contract: name.map_or(NamedContract::Unknown, |name| NamedContract::Named(contract(name))),
+                    contract: name
+                        .map_or(NamedContract::Unknown, |name| NamedContract::Named(contract(name))),
                     rate: rate.unwrap_or(0),
                     due: None,
                     margin_ratio: None,

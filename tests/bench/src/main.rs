@@ -3,10 +3,9 @@
 use clap::Parser;
 use plimsoll_bench::Threads;
 use plimsoll_bench::book::Shape;
-use plimsoll_bench::measure::{Digest, Run, feed, opened};
+use plimsoll_bench::measure::{feed, opened, settle};
 use plimsoll_broker::{FeedKind, Profile};
 use plimsoll_engine::Paths;
-use std::time::Instant;
 
 /// Measures the core through `step`.
 #[derive(Parser, Debug)]
@@ -26,7 +25,7 @@ struct Args {
     /// Seed of book and feeds.
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Feeds in order, `kind:epochs`; `ticks256` puts 256 quotes into an epoch, `day_end` settles.
+    /// Feeds in order, `kind:epochs`; `ticks256` puts 256 quotes into an epoch, `day_end` settles day after day.
     #[arg(required = true)]
     feeds: Vec<String>,
 }
@@ -48,18 +47,17 @@ fn main() {
     };
     let exec = Threads::new(args.lanes);
     let (mut bench, took) = opened(&shape, &exec);
-    println!("open: accounts {} seconds {:.2} memory_mib {}", args.accounts, took.as_secs_f64(), memory_mib());
+    println!(
+        "open: accounts {} seconds {:.2} memory_mib {}",
+        args.accounts,
+        took.as_secs_f64(),
+        memory_mib()
+    );
     for asked in &args.feeds {
         let (word, epochs) = asked.split_once(':').unwrap_or((asked, "1"));
         let epochs: usize = epochs.parse().expect("a number of epochs");
         if word == "day_end" {
-            let started = Instant::now();
-            let stats = bench.end_day(&exec);
-            let mut digest = Digest::default();
-            let mut run = Run { times: vec![started.elapsed()], looked: stats.looked, ..Run::default() };
-            run.paths[stats.path as usize] += 1;
-            run.changes = digest.take(0, &bench.out);
-            run.digest = digest.text();
+            let run = settle(&mut bench, epochs, &exec);
             println!("{}", run.line(word));
             continue;
         }

@@ -2,8 +2,8 @@
 
 use crate::book::{Bench, Shape, accounts, universe};
 use plimsoll_broker::{Counter, Feed, FeedEpoch, FeedKind};
+use plimsoll_engine::Exec;
 use plimsoll_engine::effect::{Effect, Out};
-use plimsoll_engine::{Exec, Path};
 use std::time::{Duration, Instant};
 
 /// What a run of epochs came to.
@@ -13,7 +13,7 @@ pub struct Run {
     pub times: Vec<Duration>,
     /// Tier changes.
     pub changes: u64,
-    /// Epochs decided by each path, in the order of [`Path`].
+    /// Epochs decided by each path, in the order of [`plimsoll_engine::Path`].
     pub paths: [u64; 4],
     /// Rows looked at, all epochs together.
     pub looked: u64,
@@ -105,20 +105,32 @@ pub fn feed(
     if kind == FeedKind::Mixed {
         feed = feed.with_counter(Counter::new(&book, shape.seed, shape.profile, day), facts);
     }
-    let (mut run, mut digest, mut next) = (Run::default(), Digest::default(), FeedEpoch::default());
-    for number in 0..epochs {
+    let mut next = FeedEpoch::default();
+    timed(bench, epochs, exec, |bench| {
         for _ in 0..batch {
             feed.next_epoch(&mut next);
             bench.quote(&next.ticks);
             bench.report(&next.facts);
         }
+    })
+}
+
+/// Settles so many days, one after the other.
+pub fn settle(bench: &mut Bench, days: usize, exec: &impl Exec) -> Run {
+    timed(bench, days, exec, Bench::end_day)
+}
+
+/// Times the step of epochs that `prepare` puts together.
+fn timed(bench: &mut Bench, epochs: usize, exec: &impl Exec, mut prepare: impl FnMut(&mut Bench)) -> Run {
+    let (mut run, mut digest) = (Run::default(), Digest::default());
+    for number in 0..epochs {
+        prepare(bench);
         let started = Instant::now();
         let stats = bench.step(exec);
         run.times.push(started.elapsed());
         run.changes += digest.take(number as u64, &bench.out);
         run.looked += stats.looked;
         run.paths[stats.path as usize] += 1;
-        debug_assert!(stats.path <= Path::Every);
     }
     run.times.sort_unstable();
     run.digest = digest.text();

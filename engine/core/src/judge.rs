@@ -98,11 +98,11 @@ impl Lane {
             && fit(held())
             && fit(owed())
             && marked();
-        let kind = match (account.contracts.is_empty(), narrow, owed().next().is_some()) {
-            (true, ..) => Kind::Nowhere,
-            (false, true, false) => Kind::Words,
-            (false, true, true) => Kind::Owing,
-            (false, false, _) => Kind::Full,
+        let kind = match (narrow, owed().next().is_some()) {
+            _ if account.contracts.is_empty() => Kind::Nowhere,
+            (true, true) => Kind::Owing,
+            (true, false) if account.money_debts() > 0 => Kind::Words,
+            _ => Kind::Full,
         };
         (self.hot[i].fixed, self.hot[i].kind) = (clamp_i64(fixed), kind);
     }

@@ -85,6 +85,13 @@ impl Columns {
         }
     }
 
+    /// Lays every band around the marks as they are, before the first row takes its seat.
+    pub(crate) fn lay_all_bands(&mut self, market: &Market) {
+        for (level, of) in self.levels.iter_mut().enumerate() {
+            market.listed.iter().for_each(|&name| of.lay_band(level, name, &market.prices));
+        }
+    }
+
     /// The cheaper look. Lists are built once the looks they would have saved would have paid for
     /// them, and given up when a pass over all rows is cheaper.
     fn choose(&mut self, level: usize, left: Vec<SecurityName>) -> Look {

@@ -112,8 +112,16 @@ codec!(Source { highest, ids, gaps, refusals, refused });
 /// An account with its tier, which the lane keeps apart.
 fn put_account(account: &Account, tier: Tier, out: &mut Vec<u8>) {
     let Account { cash, other, contracts, extras, customer, counters, class, restricted, suspect } = account;
-    (cash.put(out), other.put(out), contracts.put(out), extras.put(out), customer.put(out));
-    (counters.put(out), class.put(out), tier.put(out), restricted.put(out), suspect.put(out));
+    cash.put(out);
+    other.put(out);
+    contracts.put(out);
+    extras.put(out);
+    customer.put(out);
+    counters.put(out);
+    class.put(out);
+    tier.put(out);
+    restricted.put(out);
+    suspect.put(out);
 }
 
 fn get_account(input: &mut &[u8]) -> Result<(Account, Tier), Corrupt> {
@@ -311,6 +319,7 @@ impl Engine {
         let (waiting, epoch, accounts) = (Codec::get(input)?, Codec::get(input)?, Codec::get(input)?);
         let lanes = vec![Lane::default(); lanes.max(1)];
         let mut engine = Engine { market, lanes, ordinals, accounts, sources, waiting, epoch, nameless };
+        engine.lanes.iter_mut().for_each(|lane| lane.columns.lay_all_bands(&engine.market));
         for ordinal in 0..accounts {
             let name = AccountName::get(input)?;
             let (account, tier) = get_account(input)?;

@@ -1,0 +1,406 @@
+//! However the core finds the accounts near a line — lists of holders, passes over rows, or a plain
+//! sweep of all of them, over one lane or three — it gives the same effects, in the same order, with
+//! the same causes, and the tiers that a plain recomputation gives.
+//!
+//! `PLIMSOLL_PATHS_EPOCHS` sets how many epochs are compared; `scripts/soak paths` takes a million.
+
+use plimsoll_engine::effect::{Effect, Out, Tier};
+use plimsoll_engine::input::{
+    AccountInput, AccountName, ActionKind, Board, Body, CashReason, Class, ClientClass, ContractName,
+    ContractSide, CorporateAction, CustomerName, Entry, Epoch, Exchange, Fill, Input, Line, LinesPatch,
+    NamedContract, Opening, OpeningContract, Phase, Quote, Repayment, SecurityName, SecurityRecord, Side,
+    SourceName,
+};
+use plimsoll_engine::num::{Date, Money, Quantity, Time};
+use plimsoll_engine::policy::PolicyDraft;
+use plimsoll_engine::rules::Rules;
+use plimsoll_engine::{Engine, Path, Paths, Sequential};
+use plimsoll_tests::streams::rng::Rng;
+
+/// Lines of the default policy in the order of the tiers watch to insolvent, 1/10 000.
+const LINES: [i128; 5] = [18_000, 15_000, 13_000, 11_500, 10_000];
+const BAND: i128 = 200;
+const ACCOUNTS: usize = 60;
+const SECURITIES: usize = 24;
+/// Epochs of one book.
+const EPOCHS: u64 = 500;
+const FIRST_DAY: Date = Date(20_472);
+
+/// What an epoch of prices does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Feed {
+    /// One to three quotes.
+    Ticks,
+    /// A snapshot of small moves.
+    Calm,
+    /// A snapshot with a common fall, or rise.
+    Crash,
+    /// Prices swing to and fro where accounts cross.
+    Swing,
+    /// Everything at limit-down.
+    LimitDown,
+}
+
+/// A book whose accounts lie near their lines, and what happens to it.
+struct World {
+    rng: Rng,
+    epoch: Epoch,
+    day: Date,
+    /// The prices of now, 1/10 000 yuan.
+    prices: Vec<Money>,
+    halted: Vec<bool>,
+    /// Lines of each account, as the test itself knows them.
+    lines: Vec<[Option<i128>; 5]>,
+    feed: Feed,
+    contracts: u32,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let prices = (0..SECURITIES).map(|_| rng.range(100, 4_000) * 1_000).collect();
+        World {
+            rng,
+            epoch: Epoch::new(1, Time(FIRST_DAY.start().0 - 3_600_000_000)),
+            day: FIRST_DAY,
+            prices,
+            halted: vec![false; SECURITIES],
+            lines: vec![LINES.map(Some); ACCOUNTS],
+            feed: [Feed::Ticks, Feed::Calm, Feed::Crash, Feed::Swing][seed as usize % 4],
+            contracts: 0,
+        }
+    }
+
+    fn push(&mut self, input: Input) {
+        let (at, body) = (self.epoch.clock, Body::Input(input));
+        let source = Some(SourceName(0));
+        self.epoch.entries.push(Entry { source, id: (0, 0), source_seq: None, at, identified: false, body });
+    }
+
+    fn of(&mut self, account: usize, input: AccountInput) {
+        self.push(Input::OfAccount(Some(AccountName(account as u32)), input));
+    }
+
+    fn quote(&mut self, security: usize) {
+        let price = Some(self.prices[security] as u32);
+        let security = Some(SecurityName(security as u32));
+        let phase = Phase::Continuous;
+        let absent =
+            Quote { security, price, prev_close: 0, bid1: 0, ask1: 0, limit_up: 0, limit_down: 0, phase };
+        self.push(Input::Quote(absent));
+    }
+
+    fn list(&mut self) {
+        for security in 0..SECURITIES {
+            self.push(Input::Security(Box::new(SecurityRecord {
+                security: SecurityName(security as u32),
+                exchange: Exchange::Sh,
+                class: Class::AShare,
+                board: Board::Main,
+                indices: Vec::new(),
+                risk_warning: false,
+                delisting: false,
+                suspended: false,
+                suspended_since: None,
+                collateral: true,
+                haircut: 7_000,
+                financing_margin: None,
+                short_margin: None,
+                pe_static: None,
+            })));
+            self.quote(security);
+        }
+        for account in 0..ACCOUNTS {
+            let (name, customer) = (AccountName(account as u32), CustomerName(account as u32));
+            self.push(Input::Account { account: name, customer, class: ClientClass::Individual });
+        }
+    }
+
+    /// Opens an account near one of its lines: a few positions, one of them the security that
+    /// everybody holds; odd lots; now and then a holding too large for a row, or shares owed.
+    fn open(&mut self, account: usize) {
+        if self.rng.below(8) == 0 {
+            self.state_lines(account);
+        }
+        let mut positions: Vec<(usize, Quantity)> = vec![(0, self.rng.range(1, 5_000))];
+        for _ in 0..self.rng.below(6) {
+            let security = self.rng.below(SECURITIES);
+            if positions.iter().all(|&(held, _)| held != security) {
+                let size = [5_000, 300_000, 2_000_000, 80_000_000, 3_000_000_000];
+                let size = size[[0, 0, 0, 0, 1, 1, 2, 2, 3, 4][self.rng.below(10)]];
+                positions.push((security, self.rng.range(1, size)));
+            }
+        }
+        let value =
+            |quantity: Quantity, security: usize| i128::from(quantity) * i128::from(self.prices[security]);
+        let long: i128 = positions.iter().map(|&(s, q)| value(q, s)).sum();
+        let cash = self.rng.wide(0, long / 4);
+        let ratio = LINES[self.rng.below(5)] + self.rng.wide(-400, 900) + 1;
+        let debt = ((long + cash) * 10_000 / ratio).min(i128::from(i64::MAX / 200)) as Money;
+        let mut contracts = Vec::new();
+        let mut left = debt;
+        if self.rng.below(5) == 0 {
+            let security = self.rng.below(SECURITIES);
+            let quantity = (debt / 3 / self.prices[security]).max(1);
+            left -= quantity * self.prices[security];
+            contracts.push((ContractSide::Short, security, quantity, quantity * 20_000));
+        }
+        contracts.push((ContractSide::Financing, positions[0].0, positions[0].1, left.max(10_000)));
+        let contracts: Vec<_> = contracts
+            .into_iter()
+            .map(|(side, security, quantity, amount)| {
+                self.contracts += 1;
+                OpeningContract {
+                    contract: ContractName(self.contracts),
+                    side,
+                    security: Some(SecurityName(security as u32)),
+                    quantity,
+                    amount,
+                    interest: 0,
+                    rate: 8_000_000,
+                    opened: Date(FIRST_DAY.0 - 10),
+                    due: None,
+                    margin_ratio: Some(10_000),
+                }
+            })
+            .collect();
+        let in_debt = self.rng.below(12) != 0;
+        let opening = Opening {
+            cash: cash.min(i128::from(i64::MAX / 200)) as Money,
+            positions: positions.into_iter().map(|(s, q)| (Some(SecurityName(s as u32)), q)).collect(),
+            contracts: if in_debt { contracts } else { Vec::new() },
+            other_collateral: 0,
+            receivables: None,
+        };
+        self.of(account, AccountInput::Opening(Box::new(opening)));
+    }
+
+    fn state_lines(&mut self, account: usize) {
+        let watch = 18_000 + self.rng.range(0, 3_000);
+        let mut patch = LinesPatch::default();
+        patch.lines[1] = Some(Line::At(watch as u32));
+        self.lines[account][0] = Some(i128::from(watch));
+        let immediate = self.rng.below(2) == 0;
+        patch.lines[4] = Some(if immediate { Line::At(11_000) } else { Line::Absent });
+        self.lines[account][3] = immediate.then_some(11_000);
+        self.of(account, AccountInput::Lines(Box::new(patch), None));
+    }
+
+    fn moved(&mut self, security: usize, common: i64) {
+        if !self.halted[security] {
+            let noise = self.rng.range(-1_000, 1_000);
+            let price = self.prices[security] * (1_000_000 + common + noise) / 1_000_000;
+            self.prices[security] = price.clamp(200, 2_000_000_000);
+            self.quote(security);
+        }
+    }
+
+    /// Prices of one epoch.
+    fn prices(&mut self) {
+        let number = self.epoch.number;
+        let snapshot = |world: &mut Self, common| (0..SECURITIES).for_each(|s| world.moved(s, common));
+        match if self.rng.below(40) == 0 { Feed::LimitDown } else { self.feed } {
+            Feed::Ticks => {
+                for _ in 0..=self.rng.below(3) {
+                    // The one that everybody holds is quoted the most.
+                    let security = if self.rng.below(4) == 0 { 0 } else { self.rng.below(SECURITIES) };
+                    self.moved(security, 0);
+                }
+            }
+            Feed::Calm => snapshot(self, 0),
+            Feed::Crash => snapshot(self, if number / 60 % 2 == 0 { -2_000 } else { 2_000 }),
+            Feed::Swing => snapshot(self, if number % 2 == 0 { -12_000 } else { 12_000 }),
+            Feed::LimitDown => {
+                snapshot(self, -100_000);
+                // And back the next time, or there would be nobody left above a line.
+                self.prices.iter_mut().for_each(|price| *price = *price * 10 / 9);
+            }
+        }
+    }
+
+    /// Facts of one epoch: what can be refused is, and changes nothing.
+    fn facts(&mut self) {
+        for _ in 0..=self.rng.below(3) {
+            let account = self.rng.below(ACCOUNTS);
+            let security = Some(SecurityName(self.rng.below(SECURITIES) as u32));
+            let input = match self.rng.below(6) {
+                0 => AccountInput::Cash(self.rng.range(-1_000_000, 1_000_000), CashReason::Adjustment),
+                1 => AccountInput::Transfer(security, self.rng.range(-300, 300)),
+                2 => AccountInput::OtherCollateral(self.rng.range(0, 1_000_000)),
+                3 => {
+                    let contract = Some(ContractName(self.rng.range(1, i64::from(self.contracts)) as u32));
+                    AccountInput::Repay(contract, Repayment::Cash(self.rng.range(1, 50_000_000)))
+                }
+                _ => {
+                    let side = Side::ALL[self.rng.below(Side::ALL.len() - 1)];
+                    self.contracts += 1;
+                    AccountInput::Fill(Box::new(Fill {
+                        side,
+                        security,
+                        quantity: self.rng.range(1, 400),
+                        price: self.prices[security.map_or(0, SecurityName::index)],
+                        fee: 100,
+                        contract: NamedContract::Unnamed(ContractName(self.contracts)),
+                        rate: 8_000_000,
+                        due: None,
+                        margin_ratio: None,
+                    }))
+                }
+            };
+            self.of(account, input);
+        }
+    }
+
+    fn rare(&mut self) {
+        let security = Some(SecurityName(self.rng.below(SECURITIES) as u32));
+        match self.rng.below(6) {
+            0 => self.halted[security.map_or(0, SecurityName::index)] ^= true,
+            1 => {
+                let price = [None, Some(0), Some(self.rng.range(1, 5_000_000))][self.rng.below(3)];
+                self.push(Input::Mark(security, price));
+            }
+            2 => {
+                let account = self.rng.below(ACCOUNTS);
+                self.open(account);
+            }
+            3 => {
+                let account = self.rng.below(ACCOUNTS);
+                self.state_lines(account);
+            }
+            _ => self.push(Input::CorporateAction(Box::new(CorporateAction {
+                security,
+                kind: [ActionKind::CashDividend, ActionKind::Bonus][self.rng.below(2)],
+                ex_date: Date(self.day.0 + 1),
+                pay_date: None,
+                per_share: 10_000_000,
+                ratio: 20_000_000,
+                price: 0,
+                compensation: None,
+            }))),
+        }
+    }
+
+    /// Puts the next epoch together; tells whether it settles a day.
+    fn next_epoch(&mut self) -> bool {
+        let number = self.epoch.number;
+        let mut settles = false;
+        match number {
+            1 => self.list(),
+            2 => (0..ACCOUNTS).for_each(|account| self.open(account)),
+            _ if number % 100 == 0 => {
+                settles = true;
+                self.push(Input::DayEnd(self.day));
+            }
+            _ if number % 100 == 1 => {
+                self.day = Date(self.day.0 + 1);
+                self.push(Input::DayStart(self.day));
+            }
+            _ if number % 17 == 0 => self.rare(),
+            _ if number % 5 == 0 => self.facts(),
+            _ => self.prices(),
+        }
+        settles
+    }
+
+    fn stepped(&mut self) {
+        self.epoch.number += 1;
+        self.epoch.clock = Time(self.epoch.clock.0 + 3_000_000);
+        self.epoch.entries.clear();
+    }
+}
+
+/// The tier of assets and debts above zero by the text of domain.md §6, and nothing else.
+fn recomputed(lines: &[Option<i128>; 5], tier: Tier, assets: i128, debts: i128, settles: bool) -> Tier {
+    let by = |band: i128| {
+        let below = |line: &Option<i128>| line.is_some_and(|line| assets * 10_000 < (line + band) * debts);
+        (0..5).rev().find(|&k| below(&lines[k])).map_or(Tier::Normal, |k| Tier::ALL[k + 2])
+    };
+    let (raw, calm) = (by(0), by(if settles { 0 } else { BAND }));
+    match tier {
+        Tier::None => raw,
+        _ if raw > tier => raw,
+        _ if calm < tier => calm,
+        _ => tier,
+    }
+}
+
+fn engine(lanes: usize, paths: Paths) -> Engine {
+    Engine::new(&PolicyDraft::default(), Rules::default(), lanes).expect("a policy").with_paths(paths)
+}
+
+/// What a kind of epochs came to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    epochs: u64,
+    /// Epochs and crossings by path, in the order of [`Path`].
+    by_path: [(u64, u64); 4],
+}
+
+fn crossings(out: &Out) -> u64 {
+    out.effects.iter().filter(|effect| matches!(effect, Effect::TierChanged(_))).count() as u64
+}
+
+/// Runs one book down every path.
+fn run(seed: u64, tallies: &mut [Tally; 2]) {
+    let mut world = World::new(seed);
+    let mut auto = engine(1 + seed as usize % 3, Paths::Auto);
+    let others = [(1, Paths::Sweep), (3, Paths::Holders)];
+    let mut others = others.map(|(lanes, paths)| (engine(lanes, paths), Out::default()));
+    let (mut out, mut tiers) = (Out::default(), [Tier::None; ACCOUNTS]);
+    for number in 1..=EPOCHS {
+        let settles = world.next_epoch();
+        let stats = auto.step(&world.epoch, &Sequential, &mut out);
+        for (other, given) in &mut others {
+            other.step(&world.epoch, &Sequential, given);
+            assert!(*given == out, "seed {seed}, epoch {number}:\n{given:?}\n{out:?}");
+        }
+        if number > 2 {
+            for (account, tier) in tiers.iter_mut().enumerate() {
+                let view = auto.account(account as u32);
+                if let Some(valued) = &view.figures.valued {
+                    let (assets, debts) = (valued.assets, valued.debts);
+                    let plain = match debts {
+                        0 => Tier::None,
+                        _ => recomputed(&world.lines[account], *tier, assets, debts, settles),
+                    };
+                    assert_eq!(view.tier, plain, "seed {seed}, epoch {number}, account {account}");
+                }
+                *tier = view.tier;
+            }
+        }
+        let ticks = world.feed == Feed::Ticks;
+        let tally = &mut tallies[usize::from(!ticks)];
+        tally.epochs += 1;
+        tally.by_path[stats.path as usize].0 += 1;
+        tally.by_path[stats.path as usize].1 += crossings(&out);
+        world.stepped();
+    }
+    for (other, _) in &others {
+        assert_eq!(other.state_hash(), auto.state_hash(), "seed {seed}");
+    }
+}
+
+#[test]
+fn every_path_gives_the_same_effects_and_the_tiers_of_a_plain_recomputation() {
+    let asked = std::env::var("PLIMSOLL_PATHS_EPOCHS").ok().and_then(|text| text.parse().ok());
+    let epochs: u64 = asked.unwrap_or(20_000);
+    let mut tallies = [Tally::default(); 2];
+    for seed in 0..epochs.div_ceil(EPOCHS) {
+        run(seed, &mut tallies);
+    }
+    let paths = [Path::Inputs, Path::Holders, Path::Rows, Path::Every];
+    for (name, tally) in ["ticks", "snapshots"].iter().zip(&tallies) {
+        println!("{name}: {} epochs", tally.epochs);
+        for (path, (epochs, crossings)) in paths.iter().zip(tally.by_path) {
+            println!("  {path:?}: {epochs} epochs, {crossings} crossings");
+        }
+    }
+    // Each path where it is the one to take: lists for ticks, passes for snapshots.
+    for (tally, path) in
+        [(&tallies[0], Path::Holders), (&tallies[1], Path::Rows), (&tallies[1], Path::Inputs)]
+    {
+        let (epochs, crossings) = tally.by_path[path as usize];
+        assert!(5 * epochs >= tally.epochs, "{path:?} decided {epochs} of {}", tally.epochs);
+        assert!(crossings >= 1_000, "{path:?} found {crossings} crossings");
+    }
+}

@@ -20,8 +20,6 @@ use plimsoll_tests::streams::rng::Rng;
 /// Lines of the default policy in the order of the tiers watch to insolvent, 1/10 000.
 const LINES: [i128; 5] = [18_000, 15_000, 13_000, 11_500, 10_000];
 const BAND: i128 = 200;
-const ACCOUNTS: usize = 60;
-const SECURITIES: usize = 24;
 /// Epochs of one book.
 const EPOCHS: u64 = 500;
 const FIRST_DAY: Date = Date(20_472);
@@ -52,21 +50,29 @@ struct World {
     /// Lines of each account, as the test itself knows them.
     lines: Vec<[Option<i128>; 5]>,
     feed: Feed,
+    accounts: usize,
+    securities: usize,
     contracts: u32,
 }
 
 impl World {
     fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
-        let prices = (0..SECURITIES).map(|_| rng.range(100, 4_000) * 1_000).collect();
+        let feed =
+            [Feed::Ticks, Feed::Calm, Feed::Ticks, Feed::Crash, Feed::Ticks, Feed::Swing][seed as usize % 6];
+        // Ticks need a market in which most securities have few of many holders.
+        let (accounts, securities) = if feed == Feed::Ticks { (400, 240) } else { (60, 24) };
+        let prices = (0..securities).map(|_| rng.range(100, 4_000) * 1_000).collect();
         World {
             rng,
             epoch: Epoch::new(1, Time(FIRST_DAY.start().0 - 3_600_000_000)),
             day: FIRST_DAY,
             prices,
-            halted: vec![false; SECURITIES],
-            lines: vec![LINES.map(Some); ACCOUNTS],
-            feed: [Feed::Ticks, Feed::Calm, Feed::Crash, Feed::Swing][seed as usize % 4],
+            halted: vec![false; securities],
+            lines: vec![LINES.map(Some); accounts],
+            feed,
+            accounts,
+            securities,
             contracts: 0,
         }
     }
@@ -91,7 +97,7 @@ impl World {
     }
 
     fn list(&mut self) {
-        for security in 0..SECURITIES {
+        for security in 0..self.securities {
             self.push(Input::Security(Box::new(SecurityRecord {
                 security: SecurityName(security as u32),
                 exchange: Exchange::Sh,
@@ -110,7 +116,7 @@ impl World {
             })));
             self.quote(security);
         }
-        for account in 0..ACCOUNTS {
+        for account in 0..self.accounts {
             let (name, customer) = (AccountName(account as u32), CustomerName(account as u32));
             self.push(Input::Account { account: name, customer, class: ClientClass::Individual });
         }
@@ -124,7 +130,7 @@ impl World {
         }
         let mut positions: Vec<(usize, Quantity)> = vec![(0, self.rng.range(1, 5_000))];
         for _ in 0..self.rng.below(6) {
-            let security = self.rng.below(SECURITIES);
+            let security = self.rng.below(self.securities);
             if positions.iter().all(|&(held, _)| held != security) {
                 let size = [5_000, 300_000, 2_000_000, 80_000_000, 3_000_000_000];
                 let size = size[[0, 0, 0, 0, 1, 1, 2, 2, 3, 4][self.rng.below(10)]];
@@ -140,7 +146,7 @@ impl World {
         let mut contracts = Vec::new();
         let mut left = debt;
         if self.rng.below(5) == 0 {
-            let security = self.rng.below(SECURITIES);
+            let security = self.rng.below(self.securities);
             let quantity = (debt / 3 / self.prices[security]).max(1);
             left -= quantity * self.prices[security];
             contracts.push((ContractSide::Short, security, quantity, quantity * 20_000));
@@ -186,9 +192,10 @@ impl World {
         self.of(account, AccountInput::Lines(Box::new(patch), None));
     }
 
-    fn moved(&mut self, security: usize, common: i64) {
+    /// Moves a price by a common part and a noise, in parts of a million.
+    fn moved(&mut self, security: usize, common: i64, noise: i64) {
         if !self.halted[security] {
-            let noise = self.rng.range(-1_000, 1_000);
+            let noise = self.rng.range(-noise, noise);
             let price = self.prices[security] * (1_000_000 + common + noise) / 1_000_000;
             self.prices[security] = price.clamp(200, 2_000_000_000);
             self.quote(security);
@@ -198,13 +205,14 @@ impl World {
     /// Prices of one epoch.
     fn prices(&mut self) {
         let number = self.epoch.number;
-        let snapshot = |world: &mut Self, common| (0..SECURITIES).for_each(|s| world.moved(s, common));
+        let snapshot =
+            |world: &mut Self, common| (0..world.securities).for_each(|s| world.moved(s, common, 1_000));
         match if self.rng.below(40) == 0 { Feed::LimitDown } else { self.feed } {
             Feed::Ticks => {
                 for _ in 0..=self.rng.below(3) {
-                    // The one that everybody holds is quoted the most.
-                    let security = if self.rng.below(4) == 0 { 0 } else { self.rng.below(SECURITIES) };
-                    self.moved(security, 0);
+                    // The one that everybody holds is quoted more often than another.
+                    let security = if self.rng.below(12) == 0 { 0 } else { self.rng.below(self.securities) };
+                    self.moved(security, 0, 30_000);
                 }
             }
             Feed::Calm => snapshot(self, 0),
@@ -221,8 +229,8 @@ impl World {
     /// Facts of one epoch: what can be refused is, and changes nothing.
     fn facts(&mut self) {
         for _ in 0..=self.rng.below(3) {
-            let account = self.rng.below(ACCOUNTS);
-            let security = Some(SecurityName(self.rng.below(SECURITIES) as u32));
+            let account = self.rng.below(self.accounts);
+            let security = Some(SecurityName(self.rng.below(self.securities) as u32));
             let input = match self.rng.below(6) {
                 0 => AccountInput::Cash(self.rng.range(-1_000_000, 1_000_000), CashReason::Adjustment),
                 1 => AccountInput::Transfer(security, self.rng.range(-300, 300)),
@@ -252,7 +260,7 @@ impl World {
     }
 
     fn rare(&mut self) {
-        let security = Some(SecurityName(self.rng.below(SECURITIES) as u32));
+        let security = Some(SecurityName(self.rng.below(self.securities) as u32));
         match self.rng.below(6) {
             0 => self.halted[security.map_or(0, SecurityName::index)] ^= true,
             1 => {
@@ -260,23 +268,27 @@ impl World {
                 self.push(Input::Mark(security, price));
             }
             2 => {
-                let account = self.rng.below(ACCOUNTS);
+                let account = self.rng.below(self.accounts);
                 self.open(account);
             }
             3 => {
-                let account = self.rng.below(ACCOUNTS);
+                let account = self.rng.below(self.accounts);
                 self.state_lines(account);
             }
-            _ => self.push(Input::CorporateAction(Box::new(CorporateAction {
-                security,
-                kind: [ActionKind::CashDividend, ActionKind::Bonus][self.rng.below(2)],
-                ex_date: Date(self.day.0 + 1),
-                pay_date: None,
-                per_share: 10_000_000,
-                ratio: 20_000_000,
-                price: 0,
-                compensation: None,
-            }))),
+            _ => {
+                let kind = [ActionKind::CashDividend, ActionKind::Bonus][self.rng.below(2)];
+                let ex_date = Date(self.day.0 + 1);
+                self.push(Input::CorporateAction(Box::new(CorporateAction {
+                    security,
+                    kind,
+                    ex_date,
+                    pay_date: None,
+                    per_share: 10_000_000,
+                    ratio: 20_000_000,
+                    price: 0,
+                    compensation: None,
+                })));
+            }
         }
     }
 
@@ -286,7 +298,7 @@ impl World {
         let mut settles = false;
         match number {
             1 => self.list(),
-            2 => (0..ACCOUNTS).for_each(|account| self.open(account)),
+            2 => (0..self.accounts).for_each(|account| self.open(account)),
             _ if number % 100 == 0 => {
                 settles = true;
                 self.push(Input::DayEnd(self.day));
@@ -346,7 +358,7 @@ fn run(seed: u64, tallies: &mut [Tally; 2]) {
     let mut auto = engine(1 + seed as usize % 3, Paths::Auto);
     let others = [(1, Paths::Sweep), (3, Paths::Holders)];
     let mut others = others.map(|(lanes, paths)| (engine(lanes, paths), Out::default()));
-    let (mut out, mut tiers) = (Out::default(), [Tier::None; ACCOUNTS]);
+    let (mut out, mut tiers) = (Out::default(), vec![Tier::None; world.accounts]);
     for number in 1..=EPOCHS {
         let settles = world.next_epoch();
         let stats = auto.step(&world.epoch, &Sequential, &mut out);
@@ -354,7 +366,7 @@ fn run(seed: u64, tallies: &mut [Tally; 2]) {
             other.step(&world.epoch, &Sequential, given);
             assert!(*given == out, "seed {seed}, epoch {number}:\n{given:?}\n{out:?}");
         }
-        if number > 2 {
+        if number > 1 {
             for (account, tier) in tiers.iter_mut().enumerate() {
                 let view = auto.account(account as u32);
                 if let Some(valued) = &view.figures.valued {

@@ -1,7 +1,7 @@
 //! The threads of the lanes: the core knows none.
 
 use plimsoll_engine::{Exec, Lane, Sequential};
-use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
+use rayon::iter::{IntoParallelRefIterator, IntoParallelRefMutIterator, ParallelIterator};
 
 /// Runs lanes one after the other, or side by side on a pool.
 pub enum Threads {
@@ -30,6 +30,13 @@ impl Exec for Threads {
         match self {
             Threads::One => Sequential.run(lanes, work),
             Threads::Pool(pool) => pool.install(|| lanes.par_iter_mut().for_each(work)),
+        }
+    }
+
+    fn ask<T: Send>(&self, lanes: &[Lane], work: &(dyn Fn(&Lane) -> T + Sync)) -> Vec<T> {
+        match self {
+            Threads::One => Sequential.ask(lanes, work),
+            Threads::Pool(pool) => pool.install(|| lanes.par_iter().map(work).collect()),
         }
     }
 }

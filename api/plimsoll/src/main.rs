@@ -1,6 +1,7 @@
 //! The binary `plimsoll`: the only place that wires things together.
 #![forbid(unsafe_code)]
 
+mod ask;
 mod check;
 mod data;
 mod lanes;
@@ -33,6 +34,14 @@ enum Command {
     Import(data::ImportArgs),
     /// Print the day table of a replay from its effects.
     Report(data::ReportArgs),
+    /// Ask what shocked prices would do: tiers, calls and their sum, forced sales by security.
+    Scenario(ask::ScenarioArgs),
+    /// Ask what hypothetical events would do to one account.
+    WhatIf(ask::WhatIfArgs),
+    /// Print the breach prices of an account.
+    Breach(ask::BreachArgs),
+    /// Print the liquidation map of a security: prices at which accounts cross their lines.
+    Map(ask::MapArgs),
     /// Print the JSON Schemas of inputs, effects, state lines and the policy.
     Schema,
 }
@@ -44,6 +53,10 @@ fn run(command: &Command) -> Result<(), String> {
         Command::Generate(args) => data::generate(args),
         Command::Import(args) => data::import(args),
         Command::Report(args) => data::report(args),
+        Command::Scenario(args) => ask::scenario(args, &mut io::stdout().lock()),
+        Command::WhatIf(args) => ask::what_if(args, &mut io::stdout().lock()),
+        Command::Breach(args) => ask::breach(args, &mut io::stdout().lock()),
+        Command::Map(args) => ask::map(args, &mut io::stdout().lock()),
         Command::Schema => {
             let text = plimsoll_wire::schema::document();
             writeln!(io::stdout(), "{text:#}").map_err(|cause| format!("cannot write: {cause}"))

@@ -1,7 +1,7 @@
 //! `plimsoll replay`: event files in, effects and state out (events.md, "The replay command").
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use plimsoll_wire::quotes::Quotes;
 use plimsoll_wire::time::parse_time;
 use plimsoll_wire::value::Columns;
 
-use crate::session::{AsOf, Session, Sink};
+use crate::session::{AsOf, SAVED, Session, Sink};
 use crate::summary::timings;
 
 /// Replays event files through the core.
@@ -43,6 +43,9 @@ pub struct ReplayArgs {
     /// Print a summary: tiers over the day, worst accounts, refusals, throughput.
     #[arg(long)]
     summary: bool,
+    /// Where the state goes at the end, for the commands that ask it.
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
     /// Print how long each input took, and the memory held.
     #[arg(long)]
     timings: bool,
@@ -97,11 +100,64 @@ pub fn run(args: &ReplayArgs) -> Result<(), String> {
     if let Some(text) = session.summary() {
         eprintln!("{text}");
     }
+    if let Some(path) = &args.save {
+        std::fs::write(path, session.save()).map_err(|cause| format!("{}: {cause}", path.display()))?;
+    }
     if args.timings {
         eprint!("{}", timings(session.files()));
     }
     eprintln!("state_hash {hash}");
     Ok(())
+}
+
+/// A book to ask questions of: a saved state, or event files replayed.
+#[derive(clap::Args, Debug)]
+pub struct BookArgs {
+    /// A state saved by `replay --save`, or event files in order.
+    #[arg(required = true, value_name = "STATE|INPUT")]
+    inputs: Vec<PathBuf>,
+    /// Policy file (TOML), applied before the first epoch of event files.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Stop the replay before the first epoch later than a time, or after an epoch number.
+    #[arg(long, value_name = "TIME|SEQ", value_parser = as_of)]
+    as_of: Option<AsOf>,
+    /// Lanes (and threads) the accounts are split over.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    lanes: u16,
+}
+
+impl BookArgs {
+    /// Loads or replays the book.
+    ///
+    /// # Errors
+    /// What ends the replay, or is wrong with the saved state.
+    pub fn open(&self) -> Result<Session, String> {
+        let lanes = usize::from(self.lanes);
+        if let [path] = self.inputs.as_slice()
+            && starts_with(path, SAVED)
+        {
+            let bytes = std::fs::read(path).map_err(|cause| format!("{}: {cause}", path.display()))?;
+            return Session::load(&bytes, lanes).map_err(|what| format!("{}: {what}", path.display()));
+        }
+        let policy = self.policy.as_deref().map_or(Ok(PolicyDraft::default()), read_policy)?;
+        let mut session = Session::new(&policy, lanes, None, None)?.until(self.as_of);
+        let bar = Progress::over(&self.inputs);
+        for path in self.inputs.iter() {
+            if !session.done {
+                replay_file(path, &mut session, &bar)?;
+            }
+        }
+        bar.finish();
+        session.finish(&mut None).map_err(|cause| format!("cannot write: {cause}"))?;
+        Ok(session)
+    }
+}
+
+/// Whether a file begins with these bytes; what cannot be read does not.
+fn starts_with(path: &Path, with: &[u8]) -> bool {
+    let mut head = vec![0; with.len()];
+    File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok() && head == with
 }
 
 fn replay_file(path: &Path, session: &mut Session, bar: &Progress) -> Result<(), String> {

@@ -69,6 +69,45 @@ impl Session {
         })
     }
 
+    /// A replay that goes on from a saved state.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes, or no threads.
+    pub fn load(bytes: &[u8], lanes: usize) -> Result<Self, String> {
+        let (names, state) = unsealed(bytes)?;
+        let engine = Engine::load(state, lanes).map_err(|_| "the state in it is of another version")?;
+        Ok(Session {
+            door: Door::with_names(names),
+            engine,
+            ..Session::new(&PolicyDraft::default(), lanes, None, None)?
+        })
+    }
+
+    /// The state with its names, sealed by a checksum.
+    #[must_use]
+    pub fn save(&self) -> Vec<u8> {
+        let names = self.door.names().save();
+        let mut out = SAVED.to_vec();
+        out.extend((names.len() as u64).to_le_bytes());
+        out.extend(names);
+        out.extend(self.engine.save());
+        let seal = blake3::hash(&out);
+        out.extend(seal.as_bytes());
+        out
+    }
+
+    /// The book as it stands.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The threads of its lanes.
+    #[must_use]
+    pub fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
     /// Stops at a time or an epoch.
     #[must_use]
     pub fn until(mut self, as_of: Option<AsOf>) -> Self {
@@ -172,7 +211,24 @@ impl Session {
     }
 }
 
-fn state_of<'a>(view: &'a AccountView, names: &'a Names) -> print::State<'a> {
+/// First bytes of a saved state.
+pub const SAVED: &[u8] = b"plimsoll state 1\n";
+
+/// Names and state of a saved state.
+fn unsealed(bytes: &[u8]) -> Result<(Names, &[u8]), &'static str> {
+    let (body, seal) = bytes.split_last_chunk::<32>().ok_or("it is cut off")?;
+    if blake3::hash(body).as_bytes() != seal {
+        return Err("its checksum is another: it is damaged or cut off");
+    }
+    let rest = body.strip_prefix(SAVED).ok_or("it is no saved state")?;
+    let (length, rest) = rest.split_first_chunk().ok_or("it is cut off")?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| "it is cut off")?;
+    let (names, state) = rest.split_at_checked(length).ok_or("it is cut off")?;
+    Ok((Names::load(names).ok_or("the names in it are of another version")?, state))
+}
+
+/// What a state line shows of an account.
+pub fn state_of<'a>(view: &'a AccountView, names: &'a Names) -> print::State<'a> {
     print::State {
         account: names.account(view.account),
         customer: names.customer(view.customer),

@@ -15,9 +15,9 @@ use crate::value::{Fields, Value};
 use crate::{policy, read, rules};
 use plimsoll_engine::input::{
     AccountInput, AccountName, ActionKind, Basis, Board, CashReason, Class, ClientClass, Code, ContractName,
-    ContractSide, CorporateAction, CustomerName, Exchange, Fill, IndexName, Input, InterestKind, LinesPatch,
-    NamedContract, Opening, OpeningContract, Order, OrderStatus, Phase, Quote, Receivable, Repayment,
-    SecurityName, SecurityRecord, Side,
+    ContractSide, CorporateAction, CustomerName, Exchange, Fill, GroupName, IndexName, Input, InterestKind,
+    LinesPatch, NamedContract, Opening, OpeningContract, Order, OrderStatus, Phase, Quote, Receivable,
+    Repayment, SecurityName, SecurityRecord, Side,
 };
 use plimsoll_engine::num::Date;
 
@@ -226,6 +226,9 @@ fn security(names: &mut Names, slots: &Slots<'_, '_>) -> Input {
         financing_margin: small(slots, at!(SECURITY, "financing_margin")),
         short_margin: small(slots, at!(SECURITY, "short_margin")),
         pe_static: slots.number(at!(SECURITY, "pe_static")),
+        group: slots.text(at!(SECURITY, "group")).map(|group| GroupName(names.groups.intern(group))),
+        tick: slots.number(at!(SECURITY, "tick")).filter(|&tick| tick > 0),
+        average_turnover: slots.number(at!(SECURITY, "average_turnover")),
     }))
 }
 

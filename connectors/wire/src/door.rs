@@ -81,6 +81,12 @@ impl Door {
         }
     }
 
+    /// A door that goes on with the names of another.
+    #[must_use]
+    pub fn with_names(names: Names) -> Self {
+        Door { names, ..Door::new() }
+    }
+
     /// The names given so far.
     #[must_use]
     pub fn names(&self) -> &Names {

@@ -83,6 +83,11 @@ impl Interner {
         text_of(&self.text, &self.ends, ordinal)
     }
 
+    /// Every name, in the order of ordinals.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.len() as u32).map(|ordinal| self.name(ordinal))
+    }
+
     /// Bytes the set occupies.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -120,11 +125,54 @@ pub struct Names {
     pub contracts: Interner,
     /// Indices, from `security` and `index` events and the haircut caps.
     pub indices: Interner,
+    /// Groups, from `security` events.
+    pub groups: Interner,
     /// Sources, from envelopes.
     pub sources: Interner,
 }
 
 impl Names {
+    fn sets(&mut self) -> [&mut Interner; 7] {
+        let Names { accounts, customers, securities, contracts, indices, groups, sources } = self;
+        [accounts, customers, securities, contracts, indices, groups, sources]
+    }
+
+    /// All names as bytes: set by set, how many, and each with its length before it.
+    #[must_use]
+    pub fn save(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for set in self.clone().sets() {
+            out.extend((set.len() as u32).to_le_bytes());
+            for name in set.iter() {
+                out.extend((name.len() as u32).to_le_bytes());
+                out.extend(name.as_bytes());
+            }
+        }
+        out
+    }
+
+    /// The names that [`Names::save`] gave; `None` where the bytes are none.
+    #[must_use]
+    pub fn load(mut bytes: &[u8]) -> Option<Self> {
+        fn number(bytes: &mut &[u8]) -> Option<usize> {
+            let (head, rest) = bytes.split_first_chunk()?;
+            *bytes = rest;
+            Some(u32::from_le_bytes(*head) as usize)
+        }
+        let mut names = Names::default();
+        for set in names.sets() {
+            for ordinal in 0..number(&mut bytes)? {
+                let length = number(&mut bytes)?;
+                let (name, rest) = bytes.split_at_checked(length)?;
+                bytes = rest;
+                if set.intern(std::str::from_utf8(name).ok()?) as usize != ordinal {
+                    return None;
+                }
+            }
+        }
+        bytes.is_empty().then_some(names)
+    }
+
     /// An account's name.
     #[must_use]
     pub fn account(&self, name: AccountName) -> &str {

@@ -12,7 +12,7 @@ use plimsoll_engine::input::{Basis, Board, Class, ClientClass, ContractSide, Ind
 use plimsoll_engine::num::{BP_BOUND, Bp, Time};
 use plimsoll_engine::policy::{LineName, SuspendedMark};
 use plimsoll_engine::rules::{
-    CapCondition, CapRow, LinePresetRow, MinimumRow, RestrictionRow, RuleTable, Rules,
+    BoardRow, CapCondition, CapRow, LinePresetRow, MinimumRow, RestrictionRow, RuleTable, Rules,
 };
 
 /// What a column holds.
@@ -246,6 +246,7 @@ impl Sheet {
         let row = |row: &Row<'_>| row.iter().map(|text| text.to_string()).collect::<Vec<_>>();
         let cells = Cells { sheet: self };
         Ok(match self.name {
+            "boards" => RuleTable::Boards(rows.iter().map(row).filter_map(|row| cells.board(&row)).collect()),
             "haircut_caps" => RuleTable::HaircutCaps(
                 rows.iter().map(row).filter_map(|row| cells.cap(&row, indices)).collect(),
             ),
@@ -320,6 +321,23 @@ impl Cells<'_> {
             class: Class::parse(self.text(row, "class")),
             condition: condition(self.text(row, "condition"), indices),
             cap: ratio(self.text(row, "cap"))?,
+        })
+    }
+
+    /// Ticks and limits of a board; none for a row with a condition, which amends another row for
+    /// some of its securities.
+    fn board(&self, row: &[String]) -> Option<BoardRow> {
+        if !self.text(row, "condition").is_empty() {
+            return None;
+        }
+        Some(BoardRow {
+            from: parse_date(self.text(row, "valid_from"))?,
+            to: parse_date(self.text(row, "valid_to")),
+            board: Board::parse(self.text(row, "board")),
+            class: Class::parse(self.text(row, "class"))?,
+            tick: decimal::parse(self.text(row, "tick"), 4).ok().and_then(|tick| i64::try_from(tick).ok()),
+            limit: ratio(self.text(row, "daily_limit")),
+            limit_st: ratio(self.text(row, "daily_limit_st")),
         })
     }
 

@@ -15,7 +15,7 @@ use crate::input::{
 };
 use crate::lane::{Close, Lane};
 use crate::market::{Market, Mover};
-use crate::num::{Date, Time};
+use crate::num::{Date, Money, Time};
 use crate::policy::{Policy, PolicyDraft};
 use crate::rules::Rules;
 
@@ -23,6 +23,9 @@ use crate::rules::Rules;
 pub trait Exec {
     /// Calls `work` once per lane, in any order or side by side.
     fn run(&self, lanes: &mut [Lane], work: &(dyn Fn(&mut Lane) + Sync));
+
+    /// Asks every lane, in any order or side by side; answers come in the order of the lanes.
+    fn ask<T: Send>(&self, lanes: &[Lane], work: &(dyn Fn(&Lane) -> T + Sync)) -> Vec<T>;
 }
 
 /// One lane after the other.
@@ -32,6 +35,10 @@ pub struct Sequential;
 impl Exec for Sequential {
     fn run(&self, lanes: &mut [Lane], work: &(dyn Fn(&mut Lane) + Sync)) {
         lanes.iter_mut().for_each(work);
+    }
+
+    fn ask<T: Send>(&self, lanes: &[Lane], work: &(dyn Fn(&Lane) -> T + Sync)) -> Vec<T> {
+        lanes.iter().map(work).collect()
     }
 }
 
@@ -137,6 +144,18 @@ impl Engine {
     #[must_use]
     pub fn accounts(&self) -> u32 {
         self.accounts
+    }
+
+    /// Time of the last epoch.
+    #[must_use]
+    pub fn clock(&self) -> Time {
+        self.market.clock
+    }
+
+    /// The marking price of a security, where it has one.
+    #[must_use]
+    pub fn mark(&self, name: SecurityName) -> Option<Money> {
+        self.market.mark(name)
     }
 
     /// Number of the last epoch; 0 before the first.

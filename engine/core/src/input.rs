@@ -37,6 +37,10 @@ ordinal!(
     IndexName
 );
 ordinal!(
+    /// A group of securities, for concentration and shocks.
+    GroupName
+);
+ordinal!(
     /// A source's name.
     SourceName
 );
@@ -220,6 +224,12 @@ pub struct SecurityRecord {
     pub short_margin: Option<Bp>,
     /// Static price-earnings ratio, 1/10 000.
     pub pe_static: Option<i64>,
+    /// Its group.
+    pub group: Option<GroupName>,
+    /// Price step, where the record states it.
+    pub tick: Option<Money>,
+    /// Mean turnover of a day.
+    pub average_turnover: Option<Money>,
 }
 
 /// Input `quote`. A price of 0 in `prev_close`, `bid1`, `ask1`, `limit_up` or `limit_down` means absent.

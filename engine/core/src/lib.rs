@@ -8,6 +8,7 @@
 
 mod actions;
 mod book;
+pub mod breach;
 mod causes;
 mod codec;
 mod columns;
@@ -26,6 +27,7 @@ pub mod policy;
 mod prices;
 pub mod rules;
 mod save;
+pub mod scenario;
 mod terms;
 mod tiers;
 

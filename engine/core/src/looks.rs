@@ -4,7 +4,9 @@
 //! lists of who holds what for the securities whose marks have left their bands. Both find the same
 //! accounts; a level none of whose bands was left is not looked at at all.
 
-use crate::columns::{Bounds, Columns, Group, Index, Kind, LEVELS, Level, Look, Looked, Paths, SHIFTS};
+use crate::columns::{
+    Bounds, Columns, Group, Index, Kind, LEVELS, Level, Look, Looked, Owing, Paths, SHIFTS,
+};
 use crate::input::SecurityName;
 use crate::market::Market;
 use crate::prices::{NAMES, Prices};
@@ -278,6 +280,48 @@ impl Columns {
             self.names_of(account).into_iter().for_each(|name| index.push(name, account));
         }
         self.levels[level].index = Some(index);
+    }
+
+    /// Accounts with debts that hold or owe a security, in no order that means anything.
+    pub(crate) fn who_holds(&self, name: SecurityName) -> Vec<u32> {
+        let at = name.index();
+        let mut found = Vec::new();
+        for of in &self.levels {
+            if let Some(index) = &of.index {
+                // Stale and repeated entries are told below.
+                found.extend(index.lists.get(at).into_iter().flatten());
+                continue;
+            }
+            for (width, group) in of.groups.iter().enumerate().filter(|(width, _)| *width > 0) {
+                let holds = |row: &[u32]| row.iter().any(|&word| word as usize & (NAMES - 1) == at);
+                let rows = group.words.chunks_exact(width).zip(&group.accounts);
+                found.extend(rows.filter(|(row, _)| at < NAMES && holds(row)).map(|(_, &account)| account));
+            }
+            found.extend(of.owing.iter().map(|owing| owing.account));
+            found.extend(of.full.iter().map(|full| full.account));
+        }
+        found.retain(|&account| self.stands(account, self.seats[account as usize].level.into(), at));
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// Accounts whose tier other prices than the marks may change.
+    pub(crate) fn unsettled(&self, market: &Market) -> Vec<u32> {
+        let mut found = Vec::new();
+        for of in &self.levels {
+            for (width, group) in of.groups.iter().enumerate() {
+                if market.giants > 0 {
+                    found.extend(&group.accounts);
+                } else {
+                    group.pass_exactly(width, &market.prices, None, &mut found);
+                }
+            }
+            let stays = |owing: &&Owing| market.giants > 0 || !owing.stays(&market.prices, &market.prices);
+            found.extend(of.owing.iter().filter(stays).map(|owing| owing.account));
+            found.extend(of.full.iter().map(|full| full.account));
+        }
+        found
     }
 
     /// Enters an account into the lists of its level, where there are any.

@@ -422,6 +422,15 @@ impl Market {
         }
     }
 
+    /// Lays a mark that no input gave, in a copy of the market that answers a question.
+    pub(crate) fn remark_as(&mut self, name: SecurityName, mark: Money) {
+        let i = name.index();
+        let giant = |mark: Money| u32::from(mark >= PRICE_BOUND);
+        self.giants = self.giants - giant(self.marks[i]) + giant(mark);
+        self.marks[i] = mark;
+        self.prices.set(name, u32::try_from(mark).unwrap_or(u32::MAX));
+    }
+
     /// The marking price, in the order of domain.md §5.1.
     fn marking_price(&self, name: SecurityName) -> Option<Money> {
         let security = self.known(name)?;

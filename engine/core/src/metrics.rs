@@ -89,7 +89,7 @@ impl View<'_> {
             available_margin,
             withdrawable: self.withdrawable(assets, debts, available_margin),
             adjusted_assets: assets * ONE_BP - discounted,
-            cure: self.cure(assets, debts),
+            cure: self.cure(assets, debts, self.lines.restore_call()),
         }
     }
 
@@ -163,8 +163,9 @@ impl View<'_> {
         amount.max(0).div_euclid(ONE_BP)
     }
 
-    fn cure(&self, assets: i128, debts: i128) -> Option<Cure> {
-        let restore = self.lines.restore_call();
+    /// The exits that bring an account with these assets and debts to a restore line; none where it
+    /// is at it already.
+    pub(crate) fn cure(&self, assets: i128, debts: i128, restore: Bp) -> Option<Cure> {
         if debts == 0 || assets * ONE_BP >= i128::from(restore) * debts {
             return None;
         }

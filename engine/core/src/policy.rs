@@ -136,6 +136,12 @@ impl Lines {
         self.at[LineName::RestoreCall as usize].unwrap_or(PAR)
     }
 
+    /// The line a forced sale aims at.
+    #[must_use]
+    pub fn restore_sale(&self) -> Bp {
+        self.at[LineName::RestoreSale as usize].unwrap_or(PAR)
+    }
+
     /// The `free` line; a line that cannot be absent.
     #[must_use]
     pub fn free(&self) -> Bp {

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 
 use crate::effect::{Acts, Tier};
-use crate::input::{Basis, Class, ClientClass, ContractSide, IndexName, Line};
-use crate::num::{Bp, Date, Time};
+use crate::input::{Basis, Board, Class, ClientClass, ContractSide, IndexName, Line};
+use crate::num::{Bp, Date, Money, Time};
 use crate::policy::SuspendedMark;
 
 /// When a row of `haircut_caps` applies, from the most to the least specific.
@@ -88,9 +88,30 @@ pub struct LinePresetRow {
     pub suspended: Option<SuspendedMark>,
 }
 
+/// A row of `boards` without a condition of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BoardRow {
+    /// First day in force.
+    pub from: Date,
+    /// Last day in force.
+    pub to: Option<Date>,
+    /// Board; `None` is any.
+    pub board: Option<Board>,
+    /// Class.
+    pub class: Class,
+    /// Price step.
+    pub tick: Option<Money>,
+    /// Daily limit, and that of a security with a risk warning.
+    pub limit: Option<Bp>,
+    /// See `limit`.
+    pub limit_st: Option<Bp>,
+}
+
 /// One table, whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleTable {
+    /// `boards`
+    Boards(Vec<BoardRow>),
     /// `haircut_caps`
     HaircutCaps(Vec<CapRow>),
     /// `margin_ratio_minimums`
@@ -106,6 +127,8 @@ pub enum RuleTable {
 /// The tables in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
+    /// `boards`
+    pub boards: Vec<BoardRow>,
     /// `haircut_caps`
     pub caps: Vec<CapRow>,
     /// `margin_ratio_minimums`
@@ -132,6 +155,7 @@ impl Rules {
     /// Replaces one table.
     pub fn replace(&mut self, table: RuleTable) {
         match table {
+            RuleTable::Boards(rows) => self.boards = rows,
             RuleTable::HaircutCaps(rows) => self.caps = rows,
             RuleTable::MarginMinimums(rows) => self.minimums = rows,
             RuleTable::RestrictionPresets(rows) => self.restrictions = rows,
@@ -175,6 +199,16 @@ impl Rules {
             best = best.max(Some((rank, row.class.is_some(), row.from, Reverse(row.cap))));
         }
         best.map_or(0, |b| b.3.0)
+    }
+
+    /// The row for a board and class on a date: the latest in force, one for the board before one for
+    /// any.
+    pub(crate) fn board(&self, board: Board, class: Class, date: Date) -> Option<&BoardRow> {
+        self.boards
+            .iter()
+            .filter(|row| row.class == class && row.board.is_none_or(|b| b == board))
+            .filter(|row| row.from <= date && row.to.is_none_or(|to| date <= to))
+            .max_by_key(|row| (row.board.is_some(), row.from))
     }
 
     /// The minimum margin ratio for a contract opened at `at`, and whether an extension reprices.

@@ -11,8 +11,8 @@ use crate::effect::{Acts, Tier};
 use crate::engine::Engine;
 use crate::input::{
     AccountName, ActionKind, Basis, Board, Class, ClientClass, ContractName, ContractSide, CustomerName,
-    Exchange, IndexName, Line, LinesPatch, Order, OrderStatus, Receivable, SecurityName, SecurityRecord,
-    Side, SourceName,
+    Exchange, GroupName, IndexName, Line, LinesPatch, Order, OrderStatus, Receivable, SecurityName,
+    SecurityRecord, Side, SourceName,
 };
 use crate::lane::Lane;
 use crate::market::{Market, Security, Stored};
@@ -20,12 +20,12 @@ use crate::num::{Date, Quantity, Time};
 use crate::policy::{
     CallTerms, CollateralSell, Costs, Lines, Policy, Release, RepayContract, RepayOrder, SuspendedMark,
 };
-use crate::rules::{CapCondition, CapRow, LinePresetRow, MinimumRow, RestrictionRow, Rules};
+use crate::rules::{BoardRow, CapCondition, CapRow, LinePresetRow, MinimumRow, RestrictionRow, Rules};
 
 /// First bytes of a saved state: the format's name and version.
-const HEADER: &[u8; 8] = b"PLIMST01";
+const HEADER: &[u8; 8] = b"PLIMST02";
 
-codec!(newtype AccountName, SecurityName, IndexName, SourceName, CustomerName, ContractName, Date, Time, Acts);
+codec!(newtype AccountName, SecurityName, IndexName, GroupName, SourceName, CustomerName, ContractName, Date, Time, Acts);
 codec!(words Class, Board, ClientClass, ContractSide, Side, OrderStatus, Basis, Tier, ActionKind, Exchange,
     SuspendedMark, RepayOrder, RepayContract, Release, CollateralSell);
 codec!(Contract {
@@ -61,7 +61,10 @@ codec!(SecurityRecord {
     haircut,
     financing_margin,
     short_margin,
-    pe_static
+    pe_static,
+    group,
+    tick,
+    average_turnover
 });
 codec!(Security {
     record,
@@ -106,7 +109,8 @@ codec!(LinePresetRow {
     suspended_days,
     suspended
 });
-codec!(Rules { caps, minimums, restrictions, line_presets });
+codec!(BoardRow { from, to, board, class, tick, limit, limit_st });
+codec!(Rules { boards, caps, minimums, restrictions, line_presets });
 codec!(Source { highest, ids, gaps, refusals, refused });
 
 /// An account with its tier, which the lane keeps apart.

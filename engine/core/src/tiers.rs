@@ -15,6 +15,10 @@ const TIERS_WITH_LINES: [(Tier, LineName); 4] = [
     (Tier::Immediate, LineName::Immediate),
 ];
 
+/// The tiers that are entered at a line, worst last.
+pub(crate) const TIERED: [Tier; 5] =
+    [Tier::Watch, Tier::Warning, Tier::Call, Tier::Immediate, Tier::Insolvent];
+
 /// Debts below this many units take the narrow path of [`threshold`].
 const NARROW_DEBTS: i64 = 1 << 42;
 
@@ -116,6 +120,11 @@ impl Stay {
         let (_, settled) = tests_to_stay(&Lines { band: 0, ..*lines }, tier);
         Stay { worse, calm, settled }
     }
+}
+
+/// Whether the test of a tier's own line is "or equal".
+pub(crate) fn inclusive_at(lines: &Lines, tier: Tier) -> bool {
+    test_of(lines, tier, 0) & 1 == 1
 }
 
 /// A tier's own line, where it has one.

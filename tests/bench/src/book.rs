@@ -92,6 +92,9 @@ impl Bench {
                 financing_margin: Some(security.financing_margin),
                 short_margin: Some(security.short_margin),
                 pe_static: security.pe_static,
+                group: None,
+                tick: Some(security.tick),
+                average_turnover: Some(security.turnover),
             })));
             bench.push(quote(name, None, security.close));
         }

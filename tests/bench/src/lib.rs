@@ -5,7 +5,7 @@ pub mod book;
 pub mod measure;
 
 use plimsoll_engine::{Exec, Lane, Sequential};
-use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
+use rayon::iter::{IntoParallelRefIterator, IntoParallelRefMutIterator, ParallelIterator};
 
 /// The lanes of a bench on threads of their own.
 pub enum Threads {
@@ -34,6 +34,13 @@ impl Exec for Threads {
         match self {
             Threads::One => Sequential.run(lanes, work),
             Threads::Pool(pool) => pool.install(|| lanes.par_iter_mut().for_each(work)),
+        }
+    }
+
+    fn ask<T: Send>(&self, lanes: &[Lane], work: &(dyn Fn(&Lane) -> T + Sync)) -> Vec<T> {
+        match self {
+            Threads::One => Sequential.ask(lanes, work),
+            Threads::Pool(pool) => pool.install(|| lanes.par_iter().map(work).collect()),
         }
     }
 }

@@ -1,10 +1,5 @@
-//! However the core finds the accounts near a line — lists of holders, passes over rows, or a plain
-//! sweep of all of them, over one lane or three — it gives the same effects, in the same order, with
-//! the same causes, and the tiers that a plain recomputation gives.
-//!
-//! `PLIMSOLL_PATHS_EPOCHS` sets how many epochs are compared; `scripts/soak paths` takes a million.
+//! A seeded book whose accounts lie near their lines, and what happens to it.
 
-use plimsoll_engine::effect::{Effect, Out, Tier};
 use plimsoll_engine::input::{
     AccountInput, AccountName, ActionKind, Board, Body, CashReason, Class, ClientClass, ContractName,
     ContractSide, CorporateAction, CustomerName, Entry, Epoch, Exchange, Fill, Input, Line, LinesPatch,
@@ -12,21 +7,15 @@ use plimsoll_engine::input::{
     SourceName,
 };
 use plimsoll_engine::num::{Date, Money, Quantity, Time};
-use plimsoll_engine::policy::PolicyDraft;
-use plimsoll_engine::rules::Rules;
-use plimsoll_engine::{Engine, Path, Paths, Sequential};
 use plimsoll_tests::streams::rng::Rng;
 
 /// Lines of the default policy in the order of the tiers watch to insolvent, 1/10 000.
-const LINES: [i128; 5] = [18_000, 15_000, 13_000, 11_500, 10_000];
-const BAND: i128 = 200;
-/// Epochs of one book.
-const EPOCHS: u64 = 500;
+pub const LINES: [i128; 5] = [18_000, 15_000, 13_000, 11_500, 10_000];
 const FIRST_DAY: Date = Date(20_472);
 
 /// What an epoch of prices does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Feed {
+pub enum Feed {
     /// One to three quotes.
     Ticks,
     /// A snapshot of small moves.
@@ -39,24 +28,24 @@ enum Feed {
     LimitDown,
 }
 
-/// A book whose accounts lie near their lines, and what happens to it.
-struct World {
-    rng: Rng,
-    epoch: Epoch,
+/// The book.
+pub struct World {
+    pub rng: Rng,
+    pub epoch: Epoch,
     day: Date,
     /// The prices of now, 1/10 000 yuan.
-    prices: Vec<Money>,
+    pub prices: Vec<Money>,
     halted: Vec<bool>,
     /// Lines of each account, as the test itself knows them.
-    lines: Vec<[Option<i128>; 5]>,
-    feed: Feed,
-    accounts: usize,
-    securities: usize,
+    pub lines: Vec<[Option<i128>; 5]>,
+    pub feed: Feed,
+    pub accounts: usize,
+    pub securities: usize,
     contracts: u32,
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let feed =
             [Feed::Ticks, Feed::Calm, Feed::Ticks, Feed::Crash, Feed::Ticks, Feed::Swing][seed as usize % 6];
@@ -77,13 +66,13 @@ impl World {
         }
     }
 
-    fn push(&mut self, input: Input) {
+    pub fn push(&mut self, input: Input) {
         let (at, body) = (self.epoch.clock, Body::Input(input));
         let source = Some(SourceName(0));
         self.epoch.entries.push(Entry { source, id: (0, 0), source_seq: None, at, identified: false, body });
     }
 
-    fn of(&mut self, account: usize, input: AccountInput) {
+    pub fn of(&mut self, account: usize, input: AccountInput) {
         self.push(Input::OfAccount(Some(AccountName(account as u32)), input));
     }
 
@@ -113,6 +102,9 @@ impl World {
                 financing_margin: None,
                 short_margin: None,
                 pe_static: None,
+                group: None,
+                tick: None,
+                average_turnover: None,
             })));
             self.quote(security);
         }
@@ -293,7 +285,7 @@ impl World {
     }
 
     /// Puts the next epoch together; tells whether it settles a day.
-    fn next_epoch(&mut self) -> bool {
+    pub fn next_epoch(&mut self) -> bool {
         let number = self.epoch.number;
         let mut settles = false;
         match number {
@@ -314,105 +306,9 @@ impl World {
         settles
     }
 
-    fn stepped(&mut self) {
+    pub fn stepped(&mut self) {
         self.epoch.number += 1;
         self.epoch.clock = Time(self.epoch.clock.0 + 3_000_000);
         self.epoch.entries.clear();
-    }
-}
-
-/// The tier of assets and debts above zero by the text of domain.md §6, and nothing else.
-fn recomputed(lines: &[Option<i128>; 5], tier: Tier, assets: i128, debts: i128, settles: bool) -> Tier {
-    let by = |band: i128| {
-        let below = |line: &Option<i128>| line.is_some_and(|line| assets * 10_000 < (line + band) * debts);
-        (0..5).rev().find(|&k| below(&lines[k])).map_or(Tier::Normal, |k| Tier::ALL[k + 2])
-    };
-    let (raw, calm) = (by(0), by(if settles { 0 } else { BAND }));
-    match tier {
-        Tier::None => raw,
-        _ if raw > tier => raw,
-        _ if calm < tier => calm,
-        _ => tier,
-    }
-}
-
-fn engine(lanes: usize, paths: Paths) -> Engine {
-    Engine::new(&PolicyDraft::default(), Rules::default(), lanes).expect("a policy").with_paths(paths)
-}
-
-/// What a kind of epochs came to.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    epochs: u64,
-    /// Epochs and crossings by path, in the order of [`Path`].
-    by_path: [(u64, u64); 4],
-}
-
-fn crossings(out: &Out) -> u64 {
-    out.effects.iter().filter(|effect| matches!(effect, Effect::TierChanged(_))).count() as u64
-}
-
-/// Runs one book down every path.
-fn run(seed: u64, tallies: &mut [Tally; 2]) {
-    let mut world = World::new(seed);
-    let mut auto = engine(1 + seed as usize % 3, Paths::Auto);
-    let others = [(1, Paths::Sweep), (3, Paths::Holders)];
-    let mut others = others.map(|(lanes, paths)| (engine(lanes, paths), Out::default()));
-    let (mut out, mut tiers) = (Out::default(), vec![Tier::None; world.accounts]);
-    for number in 1..=EPOCHS {
-        let settles = world.next_epoch();
-        let stats = auto.step(&world.epoch, &Sequential, &mut out);
-        for (other, given) in &mut others {
-            other.step(&world.epoch, &Sequential, given);
-            assert!(*given == out, "seed {seed}, epoch {number}:\n{given:?}\n{out:?}");
-        }
-        if number > 1 {
-            for (account, tier) in tiers.iter_mut().enumerate() {
-                let view = auto.account(account as u32);
-                if let Some(valued) = &view.figures.valued {
-                    let (assets, debts) = (valued.assets, valued.debts);
-                    let plain = match debts {
-                        0 => Tier::None,
-                        _ => recomputed(&world.lines[account], *tier, assets, debts, settles),
-                    };
-                    assert_eq!(view.tier, plain, "seed {seed}, epoch {number}, account {account}");
-                }
-                *tier = view.tier;
-            }
-        }
-        let ticks = world.feed == Feed::Ticks;
-        let tally = &mut tallies[usize::from(!ticks)];
-        tally.epochs += 1;
-        tally.by_path[stats.path as usize].0 += 1;
-        tally.by_path[stats.path as usize].1 += crossings(&out);
-        world.stepped();
-    }
-    for (other, _) in &others {
-        assert_eq!(other.state_hash(), auto.state_hash(), "seed {seed}");
-    }
-}
-
-#[test]
-fn every_path_gives_the_same_effects_and_the_tiers_of_a_plain_recomputation() {
-    let asked = std::env::var("PLIMSOLL_PATHS_EPOCHS").ok().and_then(|text| text.parse().ok());
-    let epochs: u64 = asked.unwrap_or(20_000);
-    let mut tallies = [Tally::default(); 2];
-    for seed in 0..epochs.div_ceil(EPOCHS) {
-        run(seed, &mut tallies);
-    }
-    let paths = [Path::Inputs, Path::Holders, Path::Rows, Path::Every];
-    for (name, tally) in ["ticks", "snapshots"].iter().zip(&tallies) {
-        println!("{name}: {} epochs", tally.epochs);
-        for (path, (epochs, crossings)) in paths.iter().zip(tally.by_path) {
-            println!("  {path:?}: {epochs} epochs, {crossings} crossings");
-        }
-    }
-    // Each path where it is the one to take: lists for ticks, passes for snapshots.
-    for (tally, path) in
-        [(&tallies[0], Path::Holders), (&tallies[1], Path::Rows), (&tallies[1], Path::Inputs)]
-    {
-        let (epochs, crossings) = tally.by_path[path as usize];
-        assert!(5 * epochs >= tally.epochs, "{path:?} decided {epochs} of {}", tally.epochs);
-        assert!(crossings >= 1_000, "{path:?} found {crossings} crossings");
     }
 }

@@ -181,14 +181,14 @@ fn scenario_text(answer: &Scenario, names: &Names, shown: usize) -> String {
     let value: i128 = answer.sales.iter().map(|sale| sale.value).sum();
     let _ =
         writeln!(text, "forced sales {} yuan; not covered {} yuan", money(value), money(answer.shortfall));
-    let _ = writeln!(text, "\n{:<14}{:>22}{:>18}", "security", "to sell", "of a day's turnover");
+    let _ = writeln!(text, "\n{:<14}{:>22}{:>22}", "security", "to sell", "of a day's turnover");
     for sale in answer.sales.iter().take(shown) {
         let share =
             sale.average_turnover.filter(|&turnover| turnover > 0).map_or("-".to_owned(), |turnover| {
                 let tenths = sale.value * 1000 / i128::from(turnover);
                 format!("{}.{} %", tenths / 10, tenths % 10)
             });
-        let _ = writeln!(text, "{:<14}{:>22}{share:>18}", names.security(sale.security), money(sale.value));
+        let _ = writeln!(text, "{:<14}{:>22}{share:>22}", names.security(sale.security), money(sale.value));
     }
     text
 }

@@ -7,7 +7,7 @@ use crate::engine::{Engine, Exec};
 use crate::input::{Class, SecurityName};
 use crate::lane::Lane;
 use crate::market::Market;
-use crate::metrics::View;
+use crate::metrics::{FEN, View};
 use crate::num::{Bp, Money, ONE_BP, PRICE_BOUND, Quantity, div_ceil, div_half_up};
 use crate::policy::Lines;
 use crate::tiers::{TIERED, inclusive_at, line_of};
@@ -194,7 +194,7 @@ impl View<'_> {
         let (assets, debts) = slope.at(price);
         match self.cure(assets, debts, self.lines.restore_sale()) {
             None => 0,
-            Some(cure) => cure.sell.map_or(slope.long, |money| div_ceil(money, price).min(slope.long)),
+            Some(cure) => cure.sell.map_or(slope.long, |fen| div_ceil(fen * FEN, price).min(slope.long)),
         }
     }
 }

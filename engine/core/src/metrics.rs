@@ -10,8 +10,8 @@ use crate::market::Market;
 use crate::num::{Bp, Money, ONE_BP, ONE_RATE, Quantity, div_ceil};
 use crate::policy::{Costs, Lines};
 
-/// Fen in money units.
-const FEN: i128 = 100;
+/// Money units of a fen, in which exits are given.
+pub(crate) const FEN: i128 = 100;
 
 /// One account as the metrics see it.
 pub(crate) struct View<'a> {

@@ -9,7 +9,7 @@ use crate::engine::{Engine, Exec};
 use crate::input::{AccountName, Board, GroupName, IndexName, SecurityName};
 use crate::lane::Lane;
 use crate::market::Market;
-use crate::metrics::View;
+use crate::metrics::{FEN, View};
 use crate::num::{Money, ONE_RATE, clamp_i64, div_half_up};
 use crate::tiers::judge;
 
@@ -131,7 +131,7 @@ impl Lane {
                 if let (Some(assets), Some(debts)) = view.assets_and_debts() {
                     if let Some(cure) = view.cure(assets, debts, view.lines.restore_call()) {
                         part.calls += 1;
-                        part.call_sum += cure.add;
+                        part.call_sum += cure.add * FEN;
                     }
                     if with_sales && to >= Tier::Immediate {
                         view.sell(assets, debts, &mut part.sales);
@@ -171,7 +171,7 @@ impl View<'_> {
         };
         let mut held: Vec<_> = self.holdings().map(value).filter(|(_, value, _)| value.0 > 0).collect();
         held.sort_unstable();
-        let mut left = cure.sell.unwrap_or(i128::MAX);
+        let mut left = cure.sell.map_or(i128::MAX, |fen| fen * FEN);
         for (_, Reverse(value), name) in held {
             let sold = value.min(left);
             if sales.len() <= name.index() {

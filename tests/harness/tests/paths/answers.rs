@@ -140,7 +140,8 @@ fn a_scenario_is_what_the_shocked_marks_bring() {
             matrix[was.tier as usize][is.tier as usize] += 1;
             let cure = is.figures.valued.and_then(|valued| valued.cure);
             if let (true, Some(cure)) = (is.tier >= Tier::Call, cure) {
-                calls = (calls.0 + 1, calls.1 + cure.add);
+                // Exits are whole fen.
+                calls = (calls.0 + 1, calls.1 + cure.add * 100);
             }
         }
         for (from, row) in matrix.iter_mut().enumerate() {

@@ -21,8 +21,8 @@ use crate::prices::{Prices, names, pack};
 use crate::tiers::{Test, holds};
 
 /// Half width of a level's bands as a right shift of the mark, narrowest first; level 0 has none.
-pub(crate) const SHIFTS: [u32; LEVELS] = [u32::MAX, 7, 5, 3, 1];
-pub(crate) const LEVELS: usize = 5;
+pub(crate) const SHIFTS: [u32; LEVELS] = [u32::MAX, 6, 4, 3, 2, 1];
+pub(crate) const LEVELS: usize = 6;
 
 /// What kind of row an account has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,12 +11,12 @@ use crate::input::SecurityName;
 use crate::market::Market;
 use crate::prices::{NAMES, Prices};
 
-/// A look at a row in a pass costs about a quarter of one through a list.
-const LIST_COST: u64 = 4;
+/// A look at a row through a list costs about as much as so many of them in a pass.
+const LIST_COST: u64 = 12;
 /// Rows whose accounts are read together.
 const BLOCK: usize = 64;
 /// Building the lists of a level costs about as much as so many passes over it.
-const BUILD_COST: u64 = 4;
+const BUILD_COST: u64 = 16;
 
 impl Columns {
     /// Finds, after the moves of an epoch, every account that may have crossed a line: those that

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 pub struct Run {
     /// Time of each step, sorted.
     pub times: Vec<Duration>,
+    /// Processor time of all steps together.
+    pub cpu: Duration,
     /// Tier changes.
     pub changes: u64,
     /// Epochs decided by each path, in the order of [`plimsoll_engine::Path`].
@@ -58,7 +60,7 @@ impl Run {
         self.times.get(last * permille / 1000).copied().unwrap_or_default()
     }
 
-    /// One line of figures.
+    /// One line of figures; `cpu_us` is the mean of an epoch over all threads.
     #[must_use]
     pub fn line(&self, name: &str) -> String {
         let us = |permille| self.quantile(permille).as_nanos() / 100;
@@ -66,18 +68,28 @@ impl Run {
         let [inputs, holders, rows, every] = self.paths;
         let dot = |tenths: u128| format!("{}.{}", tenths / 10, tenths % 10);
         format!(
-            "{name}: epochs {} p50_us {} p99_us {} p999_us {} max_us {} changes {} looked {} \
+            "{name}: epochs {} p50_us {} p99_us {} p999_us {} max_us {} cpu_us {} changes {} looked {} \
              paths inputs={inputs} holders={holders} rows={rows} every={every} digest {}",
             self.times.len(),
             dot(p50),
             dot(p99),
             dot(p999),
             dot(max),
+            dot(self.cpu.as_nanos() / 100 / self.times.len().max(1) as u128),
             self.changes,
             self.looked,
             self.digest,
         )
     }
+}
+
+/// Time that all threads of the process have spent on a processor.
+fn processor_time() -> Duration {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let spent = |task: std::fs::DirEntry| -> Option<u64> {
+        std::fs::read_to_string(task.path().join("schedstat")).ok()?.split(' ').next()?.parse().ok()
+    };
+    Duration::from_nanos(tasks.filter_map(spent).sum())
 }
 
 /// A book that was opened, on the morning of its first day.
@@ -125,9 +137,10 @@ fn timed(bench: &mut Bench, epochs: usize, exec: &impl Exec, mut prepare: impl F
     let (mut run, mut digest) = (Run::default(), Digest::default());
     for number in 0..epochs {
         prepare(bench);
-        let started = Instant::now();
+        let (started, cpu) = (Instant::now(), processor_time());
         let stats = bench.step(exec);
         run.times.push(started.elapsed());
+        run.cpu += processor_time().saturating_sub(cpu);
         run.changes += digest.take(number as u64, &bench.out);
         run.looked += stats.looked;
         run.paths[stats.path as usize] += 1;

@@ -50,7 +50,7 @@ impl World {
         let feed =
             [Feed::Ticks, Feed::Calm, Feed::Ticks, Feed::Crash, Feed::Ticks, Feed::Swing][seed as usize % 6];
         // Ticks need a market in which most securities have few of many holders.
-        let (accounts, securities) = if feed == Feed::Ticks { (400, 240) } else { (60, 24) };
+        let (accounts, securities) = if feed == Feed::Ticks { (1_000, 480) } else { (60, 24) };
         let prices = (0..securities).map(|_| rng.range(100, 4_000) * 1_000).collect();
         World {
             rng,
@@ -199,11 +199,12 @@ impl World {
         let number = self.epoch.number;
         let snapshot =
             |world: &mut Self, common| (0..world.securities).for_each(|s| world.moved(s, common, 1_000));
-        match if self.rng.below(40) == 0 { Feed::LimitDown } else { self.feed } {
+        let seldom = if self.feed == Feed::Ticks { 400 } else { 40 };
+        match if self.rng.below(seldom) == 0 { Feed::LimitDown } else { self.feed } {
             Feed::Ticks => {
                 for _ in 0..=self.rng.below(3) {
                     // The one that everybody holds is quoted more often than another.
-                    let security = if self.rng.below(12) == 0 { 0 } else { self.rng.below(self.securities) };
+                    let security = if self.rng.below(60) == 0 { 0 } else { self.rng.below(self.securities) };
                     self.moved(security, 0, 30_000);
                 }
             }

@@ -1,10 +1,12 @@
 //! What every Rust contender shares: the flat input, the rule of tiers of domain.md §6, the clock
 //! and the digest. The Python ones have the same in `python/race.py`.
 
+mod race;
 pub mod table;
 
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+pub use race::race;
+
+use std::path::{Path, PathBuf};
 use table::Table;
 
 /// One in ratio lines.
@@ -53,7 +55,7 @@ impl Data {
     pub fn load() -> Self {
         let folder = PathBuf::from(std::env::args().nth(1).expect("the folder of the input"));
         let table = |name: &str| Table::read(&folder.join(name).with_extension("parquet"));
-        let (book, feed) = (table("accounts"), table("feed"));
+        let book = table("accounts");
         let (fixed, money, tier) = (book.column("fixed"), book.column("money"), book.column("tier"));
         let lines = ["watch", "warning", "call", "immediate", "insolvent"].map(|name| book.optional(name));
         let account = |i: usize| Account {
@@ -69,20 +71,27 @@ impl Data {
             rows.map(|((a, s), quantity)| Holding { account: *a as u32, security: s as u32, quantity })
                 .collect()
         };
-        let (epochs, securities) = (feed.column("epoch"), feed.column("security"));
-        let mut epochs_of_feed = vec![Vec::new(); epochs.last().map_or(0, |&last| last as usize + 1)];
-        for ((&epoch, security), price) in epochs.iter().zip(securities).zip(feed.column("price")) {
-            epochs_of_feed[epoch as usize].push((security as u32, price));
-        }
         Data {
             accounts: (0..fixed.len()).map(account).collect(),
             positions: holdings("positions"),
             shorts: holdings("shorts"),
             prices: table("prices").column("price"),
-            feed: epochs_of_feed,
+            feed: feed(&folder),
             folder,
         }
     }
+}
+
+/// Security and price, by epoch.
+#[must_use]
+pub fn feed(folder: &Path) -> Vec<Vec<(u32, i64)>> {
+    let table = Table::read(&folder.join("feed.parquet"));
+    let (epochs, securities) = (table.column("epoch"), table.column("security"));
+    let mut feed = vec![Vec::new(); epochs.last().map_or(0, |&last| last as usize + 1)];
+    for ((&epoch, security), price) in epochs.iter().zip(securities).zip(table.column("price")) {
+        feed[epoch as usize].push((security as u32, price));
+    }
+    feed
 }
 
 /// The worst tier whose test holds at the lines raised by a band.
@@ -135,82 +144,47 @@ impl Change {
 /// A change as the digest takes it: epoch, account, from, to, A, D.
 pub type Record = [u8; 46];
 
-/// Judges an account at its assets and debts, and keeps the change where there is one.
-pub fn settle(account: &mut Account, number: u32, assets: i128, debts: i128, changes: &mut Vec<Change>) {
-    let to = judge(account, assets, debts);
-    if to != account.tier {
-        let change = Change { account: number, from: account.tier, to, assets, debts };
+/// Accounts with, for the debts they had when last judged, the assets that change nothing.
+pub struct Book {
+    accounts: Vec<Account>,
+    /// Debts, the least assets, and the assets above all.
+    still: Vec<(i64, i64, i64)>,
+}
+
+impl Book {
+    /// Every account is judged in full the first time.
+    #[must_use]
+    pub fn new(accounts: Vec<Account>) -> Self {
+        let still = vec![(0, 0, 0); accounts.len()];
+        Book { accounts, still }
+    }
+
+    /// Judges an account at its assets and debts, and keeps the change where there is one.
+    pub fn settle(&mut self, number: u32, assets: i64, debts: i64, changes: &mut Vec<Change>) {
+        let (of, low, high) = self.still[number as usize];
+        if of == debts && low <= assets && assets < high {
+            return;
+        }
+        let account = &mut self.accounts[number as usize];
+        let (from, to) = (account.tier, judge(account, assets.into(), debts.into()));
         account.tier = to;
-        if change.announced() {
+        let (low, high) = interval(account, debts);
+        self.still[number as usize] = (debts, low, high);
+        let change = Change { account: number, from, to, assets: assets.into(), debts: debts.into() };
+        if from != to && change.announced() {
             changes.push(change);
         }
     }
 }
 
-/// Processor time of this process, all threads, user and system.
-fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-/// Peak resident memory since the last time it was asked.
-fn peak_mib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let peak = line.and_then(|rest| rest.trim().split(' ').next()?.parse::<u64>().ok());
-    // "5" sets the peak back to what is resident now.
-    let _ = std::fs::write("/proc/self/clear_refs", "5");
-    peak.unwrap_or(0) / 1024
-}
-
-/// Runs the epochs `0..epochs` through a contender and prints its figures. `prepare` makes what it
-/// is given and is not timed; `step` is, and gives the changes by account.
-pub fn race<T>(
-    name: &str,
-    folder: &std::path::Path,
-    epochs: usize,
-    mut prepare: impl FnMut(usize) -> T,
-    mut step: impl FnMut(T) -> Vec<Change>,
-) -> Vec<Record> {
-    let (mut cpu, mut wall) = (Duration::ZERO, Duration::ZERO);
-    let mut records = Vec::new();
-    peak_mib();
-    for epoch in 0..epochs {
-        let input = prepare(epoch);
-        let (started, used) = (Instant::now(), processor_time());
-        let changes = step(input);
-        cpu += processor_time() - used;
-        wall += started.elapsed();
-        assert!(changes.is_sorted_by_key(|change| change.account));
-        records.extend(changes.iter().map(|change| change.record(epoch as u64)));
-    }
-    let memory = peak_mib();
-    let digest = blake3::hash(records.as_flattened()).to_hex();
-    let per = |all: Duration| all.as_nanos() / 1000 / epochs.max(1) as u128;
-    print!(
-        "peer={name} epochs={epochs} cpu_us={} wall_us={} memory_mib={memory} changes={} digest={}",
-        per(cpu),
-        per(wall),
-        records.len(),
-        &digest[..16]
-    );
-    println!("{}", differences(&records, folder));
-    records
-}
-
-/// How a contender's records differ from the exact ones the exporter left.
-fn differences(records: &[Record], folder: &std::path::Path) -> String {
-    let Ok(exact) = std::fs::read(folder.join("changes.bin")) else { return String::new() };
-    let (exact, _) = exact.as_chunks::<46>();
-    if exact == records {
-        return String::new();
-    }
-    // Up to `to` a record says which change it is; behind it stand A and D.
-    let set = |records: &[Record], bytes: usize| -> std::collections::BTreeSet<Vec<u8>> {
-        records.iter().map(|record| record[..bytes].to_vec()).collect()
+/// The assets from … below that change nothing for given debts.
+fn interval(account: &Account, debts: i64) -> (i64, i64) {
+    // The least assets at which no test of the tiers from one on holds.
+    let clear = |from: u8, band: i64| {
+        let lines = (2..7).filter(|&tier| tier >= from).filter_map(|tier| account.lines[tier as usize - 2]);
+        let least = |line: i64| (i128::from(line + band) * i128::from(debts) + 9_999).div_euclid(ONE.into());
+        lines.map(least).max().map_or(i64::MIN, |least| least.try_into().unwrap_or(i64::MAX))
     };
-    let (ours, theirs) = (set(exact, 14), set(records, 14));
-    let (missed, wrong) = (ours.difference(&theirs).count(), theirs.difference(&ours).count());
-    let figures = set(records, 46).difference(&set(exact, 46)).count() - wrong;
-    format!(" missed={missed} invented={wrong} wrong_figures={figures}")
+    let low = clear(account.tier + 1, 0);
+    (low, if account.tier > 1 { clear(account.tier, BAND) } else { i64::MAX })
 }

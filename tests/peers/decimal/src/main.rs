@@ -56,23 +56,35 @@ fn main() {
         account.owed.push((owed.security, owed.quantity.into()));
     }
     let band = yuan(BAND);
-    race("HashMap of rust_decimal", &data.folder, data.feed.len(), |epoch| &data.feed[epoch], |quotes| {
-        for &(security, price) in quotes {
-            prices.insert(security, yuan(price));
-        }
-        let mut changes = Vec::new();
-        let worth = |(security, quantity): &(u32, Decimal)| prices[security] * quantity;
-        for (&number, account) in &mut accounts {
-            let assets = account.fixed + account.held.iter().map(worth).sum::<Decimal>();
-            let debts = account.money + account.owed.iter().map(worth).sum::<Decimal>();
-            let (from, to) = (account.tier, judge(account, assets, debts, band));
-            if from != to {
-                account.tier = to;
-                changes.push(Change { account: number, from, to, assets: units(assets), debts: units(debts) });
+    race(
+        "HashMap of rust_decimal",
+        &data.folder,
+        data.feed.len(),
+        |epoch| &data.feed[epoch],
+        |quotes| {
+            for &(security, price) in quotes {
+                prices.insert(security, yuan(price));
             }
-        }
-        changes.retain(Change::announced);
-        changes.sort_unstable();
-        changes
-    });
+            let mut changes = Vec::new();
+            let worth = |(security, quantity): &(u32, Decimal)| prices[security] * quantity;
+            for (&number, account) in &mut accounts {
+                let assets = account.fixed + account.held.iter().map(worth).sum::<Decimal>();
+                let debts = account.money + account.owed.iter().map(worth).sum::<Decimal>();
+                let (from, to) = (account.tier, judge(account, assets, debts, band));
+                if from != to {
+                    account.tier = to;
+                    changes.push(Change {
+                        account: number,
+                        from,
+                        to,
+                        assets: units(assets),
+                        debts: units(debts),
+                    });
+                }
+            }
+            changes.retain(Change::announced);
+            changes.sort_unstable();
+            changes
+        },
+    );
 }

@@ -3,7 +3,7 @@
 //! it changes flows. One worker thread.
 
 use differential_dataflow::input::InputSession;
-use peers_common::{Data, race, settle};
+use peers_common::{Book, Data, race};
 use std::cell::RefCell;
 use std::rc::Rc;
 use timely::dataflow::ProbeHandle;
@@ -15,7 +15,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 type Moved = Rc<RefCell<Vec<(u32, i64, i64)>>>;
 
 fn main() {
-    let mut data = Data::load();
+    let data = Data::load();
     timely::execute_directly(move |worker| {
         let moved = Moved::default();
         let mut prices = InputSession::<u32, u32, i64>::new();
@@ -71,19 +71,24 @@ fn main() {
         };
         let start: Vec<(u32, i64)> = (0..).zip(data.prices.iter().copied()).collect();
         flow(&start, &mut totals, &mut touched);
-        let (accounts, feed) = (&mut data.accounts, &data.feed);
-        race("differential-dataflow", &data.folder, feed.len(), |epoch| &feed[epoch], |quotes| {
-            touched.clear();
-            flow(quotes, &mut totals, &mut touched);
-            touched.sort_unstable();
-            touched.dedup();
-            let mut changes = Vec::new();
-            for &number in &touched {
-                let (assets, debts) = totals[number as usize];
-                let account = &mut accounts[number as usize];
-                settle(account, number, assets.into(), debts.into(), &mut changes);
-            }
-            changes
-        });
+        let (mut book, feed) = (Book::new(data.accounts), &data.feed);
+        race(
+            "differential-dataflow",
+            &data.folder,
+            feed.len(),
+            |epoch| &feed[epoch],
+            |quotes| {
+                touched.clear();
+                flow(quotes, &mut totals, &mut touched);
+                touched.sort_unstable();
+                touched.dedup();
+                let mut changes = Vec::new();
+                for &number in &touched {
+                    let (assets, debts) = totals[number as usize];
+                    book.settle(number, assets, debts, &mut changes);
+                }
+                changes
+            },
+        );
     });
 }

@@ -101,11 +101,17 @@ fn main() {
     }
     write(folder, "feed", ["epoch", "security", "price"], rows);
 
-    let records = race("export", folder, epochs, |epoch| epoch, |epoch| {
-        bench.quote(&ticks[epoch]);
-        bench.step(&Sequential);
-        bench.out.effects.iter().filter_map(change).collect()
-    });
+    let records = race(
+        "export",
+        folder,
+        epochs,
+        |epoch| epoch,
+        |epoch| {
+            bench.quote(&ticks[epoch]);
+            bench.step(&Sequential);
+            bench.out.effects.iter().filter_map(change).collect()
+        },
+    );
     std::fs::write(folder.join("changes.bin"), records.as_flattened()).expect("a file written");
 }
 

@@ -1,43 +1,48 @@
-//! `peers-ours FOLDER sweep|auto`: the product on one core, through `step`, with the book drawn anew
+//! `peers-ours FOLDER sweep|auto ACCOUNTS SEED`: the product on one core, through `step`, with the book drawn anew
 //! and the prices of the flat input.
 
-use peers_common::{Change, Data, race};
+use peers_common::{Change, feed, race};
 use plimsoll_bench::book::Shape;
 use plimsoll_bench::measure::{Digest, opened};
 use plimsoll_broker::{Profile, Tick};
 use plimsoll_engine::effect::Effect;
 use plimsoll_engine::{Paths, Sequential};
+use std::cell::RefCell;
+use std::path::Path;
 
 fn main() {
-    let (mode, seed) = (std::env::args().nth(2), std::env::args().nth(3));
-    let sweep = mode.as_deref() == Some("sweep");
-    let data = Data::load();
+    let args: Vec<String> = std::env::args().collect();
+    let [_, folder, mode, accounts, seed] = &args[..] else { panic!("FOLDER sweep|auto ACCOUNTS SEED") };
+    let (folder, sweep) = (Path::new(folder), mode == "sweep");
+    let number = |text: &str| text.parse::<u64>().expect("a number");
     let shape = Shape {
-        accounts: data.accounts.len() as u64,
+        accounts: number(accounts),
         profile: Profile::Stress,
         lanes: 1,
         paths: if sweep { Paths::Sweep } else { Paths::Auto },
-        seed: seed.and_then(|text| text.parse().ok()).expect("a seed"),
+        seed: number(seed),
     };
-    // The core keeps its own book: the tables would only count as memory it does not need.
-    let (feed, folder) = (data.feed, data.folder);
-    drop((data.accounts, data.positions, data.shorts));
     let (mut bench, _) = opened(&shape, &Sequential);
+    let feed = feed(folder);
     // The digest of the product's own benches, beside that of the peers: they must agree.
-    let mut digest = Digest::default();
-    let bench = std::cell::RefCell::new(&mut bench);
+    let (mut digest, bench) = (Digest::default(), RefCell::new(&mut bench));
     let name = if sweep { "ours, plain sweep" } else { "ours, skipping" };
-    let fill = |epoch: usize| {
+    // Neither the last epoch's digest nor the next one's inputs are timed.
+    let mut prepare = |epoch: usize| {
+        let mut bench = bench.borrow_mut();
+        if let Some(last) = epoch.checked_sub(1) {
+            digest.take(last as u64, &bench.out);
+        }
         let tick = |&(security, price): &(u32, i64)| Tick { security, price };
-        bench.borrow_mut().quote(&feed[epoch].iter().map(tick).collect::<Vec<_>>());
-        epoch
+        let quotes = feed.get(epoch).into_iter().flatten();
+        bench.quote(&quotes.map(tick).collect::<Vec<_>>());
     };
-    race(name, &folder, feed.len(), fill, |epoch| {
+    race(name, folder, feed.len(), &mut prepare, |()| {
         let mut bench = bench.borrow_mut();
         bench.step(&Sequential);
-        digest.take(epoch as u64, &bench.out);
         bench.out.effects.iter().filter_map(change).collect()
     });
+    prepare(feed.len());
     println!("plimsoll_bench_digest={}", digest.text());
 }
 

@@ -3,7 +3,7 @@
 use clap::Parser;
 use plimsoll_bench::Threads;
 use plimsoll_bench::book::Shape;
-use plimsoll_bench::measure::{feed, opened, settle};
+use plimsoll_bench::measure::{ask, facts, feed, opened, settle};
 use plimsoll_broker::{FeedKind, Profile};
 use plimsoll_engine::Paths;
 
@@ -25,7 +25,8 @@ struct Args {
     /// Seed of book and feeds.
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Feeds in order, `kind:epochs`; `ticks256` puts 256 quotes into an epoch, `day_end` settles day after day.
+    /// Feeds in order, `kind:epochs`; `ticks256` puts 256 quotes into an epoch, `facts` puts one into an epoch,
+    /// `day_end` settles day after day, `scenario` asks.
     #[arg(required = true)]
     feeds: Vec<String>,
 }
@@ -61,9 +62,17 @@ fn main() {
             println!("{}", run.line(word));
             continue;
         }
+        if word == "scenario" {
+            ask(&bench, &shape, &exec).iter().for_each(|run| println!("{run}"));
+            continue;
+        }
         let batch = if word == "ticks256" { 256 } else { 1 };
+        if word == "facts" {
+            println!("{}", facts(&mut bench, &shape, epochs, &exec).line(asked));
+            continue;
+        }
         let kind = FeedKind::parse(word.trim_end_matches("256")).expect("a kind of feed");
-        println!("{}", feed(&mut bench, &shape, kind, (epochs, batch, 30_000), &exec).line(asked));
+        println!("{}", feed(&mut bench, &shape, kind, (epochs, batch, 300), &exec).line(asked));
     }
     println!("end: memory_mib {}", memory_mib());
 }

@@ -4,6 +4,8 @@ use crate::book::{Bench, Shape, accounts, universe};
 use plimsoll_broker::{Counter, Feed, FeedEpoch, FeedKind};
 use plimsoll_engine::Exec;
 use plimsoll_engine::effect::{Effect, Out};
+use plimsoll_engine::input::SecurityName;
+use plimsoll_engine::scenario::{Shock, Target};
 use std::time::{Duration, Instant};
 
 /// What a run of epochs came to.
@@ -127,6 +129,51 @@ pub fn feed(
     })
 }
 
+/// Runs facts of the counter, one an epoch.
+pub fn facts(bench: &mut Bench, shape: &Shape, epochs: usize, exec: &impl Exec) -> Run {
+    let (universe, day) = universe(shape);
+    let book = accounts(shape, &universe, day);
+    let counter = Counter::new(&book, shape.seed, shape.profile, day);
+    let mut feed = Feed::new(FeedKind::Mixed, &universe, shape.seed).with_counter(counter, 1);
+    let mut next = FeedEpoch::default();
+    timed(bench, epochs, exec, |bench| {
+        next.facts.clear();
+        // Every other epoch of a mixed feed is a snapshot, which is passed over.
+        while next.facts.is_empty() {
+            feed.next_epoch(&mut next);
+        }
+        bench.report(&next.facts);
+    })
+}
+
+/// How often a question is asked.
+const ASKED: usize = 5;
+
+/// Asks for a scenario, one with its sales, and the map of the most held security; a line each.
+pub fn ask(bench: &Bench, shape: &Shape, exec: &impl Exec) -> Vec<String> {
+    let (universe, _) = universe(shape);
+    let shock = Shock { moves: vec![(Target::Market, -8_000_000)], betas: Vec::new() };
+    let most = SecurityName(universe.ranking[0]);
+    let line = |name: &str, question: &dyn Fn() -> String| {
+        let mut run = Run::default();
+        for _ in 0..ASKED {
+            let (cpu, started) = (processor_time(), Instant::now());
+            let answer = question();
+            run.times.push(started.elapsed());
+            run.cpu += processor_time().saturating_sub(cpu);
+            run.digest = blake3::hash(answer.as_bytes()).to_hex()[..16].to_owned();
+        }
+        run.times.sort_unstable();
+        run.line(name)
+    };
+    let engine = &bench.engine;
+    vec![
+        line("scenario", &|| format!("{:?}", engine.scenario(&shock, false, exec))),
+        line("scenario_sales", &|| format!("{:?}", engine.scenario(&shock, true, exec))),
+        line("map", &|| format!("{:?}", engine.liquidation_map(most, exec))),
+    ]
+}
+
 /// Settles so many days, one after the other.
 pub fn settle(bench: &mut Bench, days: usize, exec: &impl Exec) -> Run {
     timed(bench, days, exec, Bench::end_day)
@@ -137,7 +184,7 @@ fn timed(bench: &mut Bench, epochs: usize, exec: &impl Exec, mut prepare: impl F
     let (mut run, mut digest) = (Run::default(), Digest::default());
     for number in 0..epochs {
         prepare(bench);
-        let (started, cpu) = (Instant::now(), processor_time());
+        let (cpu, started) = (processor_time(), Instant::now());
         let stats = bench.step(exec);
         run.times.push(started.elapsed());
         run.cpu += processor_time().saturating_sub(cpu);

@@ -67,18 +67,6 @@ struct Slope {
 }
 
 impl Slope {
-    fn of(view: &View<'_>, security: SecurityName) -> Option<Self> {
-        let (assets, debts) = view.assets_and_debts();
-        let long = view.holdings().filter(|&(s, _)| s == security).map(|(_, q)| i128::from(q)).sum();
-        Some(Slope {
-            assets: assets?,
-            debts: debts?,
-            long,
-            short: view.account.owed_shares(security),
-            mark: i128::from(view.market.mark(security)?),
-        })
-    }
-
     /// A and D at another price.
     fn at(&self, price: i128) -> (i128, i128) {
         let moved = price - self.mark;
@@ -147,6 +135,19 @@ fn tier_lines(lines: &Lines) -> impl Iterator<Item = (Tier, Bp, bool)> + '_ {
 }
 
 impl Lane {
+    /// A and D of an account by the price of a security; none without a ratio.
+    fn slope(&self, i: usize, security: SecurityName, market: &Market) -> Option<Slope> {
+        let (assets, debts) = self.balance(i, market);
+        let slope = Slope {
+            assets: assets?,
+            debts: debts?,
+            long: i128::from(self.holdings.quantity(self.hot[i].extent, security)),
+            short: self.accounts[i].owed_shares(security),
+            mark: i128::from(market.mark(security)?),
+        };
+        (slope.debts > 0).then_some(slope)
+    }
+
     fn breaches(&self, i: usize, market: &Market) -> Vec<Breach> {
         let view = self.view(i, market);
         let mut names: Vec<SecurityName> = view.holdings().map(|(name, _)| name).collect();
@@ -155,7 +156,7 @@ impl Lane {
         names.dedup();
         let mut found = Vec::new();
         for name in names {
-            let Some(slope) = Slope::of(&view, name).filter(|slope| slope.debts > 0) else { continue };
+            let Some(slope) = self.slope(i, name, market) else { continue };
             let tick = market.tick(name);
             for (tier, line, inclusive) in tier_lines(&view.lines) {
                 let Some((price, falls)) = slope.breach(line, inclusive, tick) else { continue };
@@ -171,15 +172,15 @@ impl Lane {
         let mut maps = [BTreeMap::new(), BTreeMap::new()];
         let tick = market.tick(name);
         for account in self.columns.who_holds(name) {
-            let view = self.view(account as usize, market);
-            let Some(slope) = Slope::of(&view, name).filter(|slope| slope.debts > 0) else { continue };
-            for (tier, line, inclusive) in tier_lines(&view.lines) {
+            let i = account as usize;
+            let Some(slope) = self.slope(i, name, market) else { continue };
+            for (tier, line, inclusive) in tier_lines(&self.lines(i, market)) {
                 let Some((price, falls)) = slope.breach(line, inclusive, tick) else { continue };
                 let step: &mut MapStep = maps[usize::from(!falls)].entry(price as Money).or_default();
                 step.price = price as Money;
                 step.enter[tier as usize - Tier::Watch as usize] += 1;
                 if tier == Tier::Immediate {
-                    step.shares += view.shares_to_sell(&slope, price);
+                    step.shares += self.view(i, market).shares_to_sell(&slope, price);
                 }
             }
         }

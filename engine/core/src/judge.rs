@@ -202,6 +202,16 @@ impl Lane {
         }
     }
 
+    /// A and D of an account at the marks of a market, this one's or one that answers a question.
+    pub(crate) fn balance(&self, i: usize, market: &Market) -> (Option<i128>, Option<i128>) {
+        let hot = &self.hot[i];
+        if self.columns.kind(i as u32) == Kind::Words && market.giants == 0 {
+            let (value, _) = self.columns.value(i as u32, &market.prices);
+            return (Some(i128::from(hot.fixed + value)), Some(i128::from(hot.debts)));
+        }
+        self.view(i, market).assets_and_debts()
+    }
+
     /// Its tier stays what it was; whoever lacks a mark is named, and looked at again each time.
     fn leave_unmarked(&mut self, i: usize, market: &Market) {
         self.hot[i].kind = Kind::Full;

@@ -3,7 +3,6 @@
 
 use std::cmp::Reverse;
 
-use crate::columns::Kind;
 use crate::effect::Tier;
 use crate::engine::{Engine, Exec};
 use crate::input::{AccountName, Board, GroupName, IndexName, SecurityName};
@@ -127,8 +126,8 @@ impl Lane {
         for (i, hot) in self.hot.iter().enumerate() {
             let to = moved.next_if(|(account, _)| *account as usize == i).map_or(hot.tier, |&(_, to)| to);
             if to >= Tier::Call {
-                let view = self.view(i, market);
-                if let (Some(assets), Some(debts)) = view.assets_and_debts() {
+                if let (Some(assets), Some(debts)) = self.balance(i, market) {
+                    let view = self.view(i, market);
                     if let Some(cure) = view.cure(assets, debts, view.lines.restore_call()) {
                         part.calls += 1;
                         part.call_sum += cure.add * FEN;
@@ -146,13 +145,7 @@ impl Lane {
     /// The tier of an account under other marks; one without a ratio keeps its own.
     fn tier_under(&self, i: usize, market: &Market) -> Tier {
         let hot = &self.hot[i];
-        let narrow = hot.kind == Kind::Words && market.giants == 0;
-        let (assets, debts) = if narrow {
-            let (value, _) = self.columns.value(i as u32, &market.prices);
-            (Some(i128::from(hot.fixed + value)), Some(i128::from(hot.debts)))
-        } else {
-            self.view(i, market).assets_and_debts()
-        };
+        let (assets, debts) = self.balance(i, market);
         match (assets, debts) {
             (Some(_), Some(0)) => Tier::None,
             (Some(assets), Some(debts)) => judge(&self.lines(i, market), hot.tier, assets, debts, false),

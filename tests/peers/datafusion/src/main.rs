@@ -23,15 +23,15 @@ type Prices = Arc<RwLock<Vec<i64>>>;
 
 /// Registers holdings as a table that says it is sorted.
 fn register(context: &SessionContext, name: &str, holdings: &[Holding]) -> Result<()> {
-    let batch = |rows: &[Holding]| {
+    let batch = |rows: &[Holding]| -> Result<RecordBatch> {
         let columns: [(&str, ArrayRef); 3] = [
             ("account", Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.account)))),
             ("security", Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.security)))),
             ("quantity", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.quantity)))),
         ];
-        RecordBatch::try_from_iter(columns).map_err(Into::into)
+        Ok(RecordBatch::try_from_iter(columns)?)
     };
-    let batches: Vec<RecordBatch> = holdings.chunks(BATCH).map(batch).collect::<Result<_>>()?;
+    let batches: Vec<_> = holdings.chunks(BATCH).map(batch).collect::<Result<_>>()?;
     let table = MemTable::try_new(batches[0].schema(), vec![batches])?;
     let sorted = table.with_sort_order(vec![vec![col("account").sort(true, false)]]);
     context.register_table(name, Arc::new(sorted))?;
@@ -109,6 +109,7 @@ fn main() -> Result<()> {
                 let i = account as usize;
                 book.settle(account, fixed[i] + value, debts[i], &mut changes);
             });
+            changes.sort_unstable();
             changes
         },
     );

@@ -81,23 +81,24 @@ pub(crate) struct Owing {
     /// The test that must fail, and the one that must hold (none at `normal`).
     pub worse: Test,
     pub calm: Option<Test>,
-    pub held: Box<[(SecurityName, Quantity)]>,
-    pub owed: Box<[(SecurityName, Quantity)]>,
+    /// What is held and what is owed, in words.
+    pub held: Box<[u32]>,
+    pub owed: Box<[u32]>,
 }
 
 impl Owing {
     /// Whether the tier stays at all prices between two tables: the worst case of a test that must
     /// fail is the least A against the greatest D, of one that must hold the other way round.
     pub(crate) fn stays(&self, low: &Prices, high: &Prices) -> bool {
-        let assets = |at: &Prices| i128::from(self.fixed.wrapping_add(at.worth(self.held.iter().copied())));
-        let debts = |at: &Prices| i128::from(self.money.wrapping_add(at.worth(self.owed.iter().copied())));
+        let assets = |at: &Prices| i128::from(self.fixed.wrapping_add(at.value(&self.held)));
+        let debts = |at: &Prices| i128::from(self.money.wrapping_add(at.value(&self.owed)));
         debts(low) > 0
             && !holds(self.worse, assets(low), debts(high))
             && self.calm.is_none_or(|test| holds(test, assets(high), debts(low)))
     }
 
     pub(crate) fn names(&self) -> Vec<usize> {
-        let mut names: Vec<usize> = self.held.iter().chain(&self.owed).map(|(s, _)| s.index()).collect();
+        let mut names: Vec<usize> = names(&self.held).chain(names(&self.owed)).collect();
         names.sort_unstable();
         names.dedup();
         names

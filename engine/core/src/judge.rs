@@ -10,7 +10,7 @@ use crate::lane::{Close, Hot, Lane, LaneEffect};
 use crate::market::Market;
 use crate::num::{Money, Quantity, clamp_i64};
 use crate::policy::Lines;
-use crate::prices::fit;
+use crate::prices::{fit, pack};
 use crate::tiers::{Stay, boundary, fails_from, judge};
 
 /// While an account owes and holds at most this many shares in all, its sums fit 64 bits at any
@@ -132,8 +132,8 @@ impl Lane {
                     money: hot.debts,
                     worse,
                     calm,
-                    held: holdings().collect(),
-                    owed: owed(&self.accounts[i].contracts).collect(),
+                    held: pack(holdings()).into(),
+                    owed: pack(owed(&self.accounts[i].contracts)).into(),
                 };
                 self.columns.seat_owing(owing, &market.prices);
             }

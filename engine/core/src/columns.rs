@@ -396,3 +396,21 @@ impl Columns {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_hold_at_their_ends_and_not_one_unit_beyond() {
+        let bounds = Bounds { lo: 10, hi: 20 };
+        for (least, most, holds) in [(10, 19, true), (9, 19, false), (10, 20, false), (15, 15, true)] {
+            assert_eq!(bounds.within(least, most), holds, "{least} to {most}");
+        }
+        for (value, inside) in [(9, false), (10, true), (19, true), (20, false)] {
+            assert_eq!(bounds.contain(value), inside, "{value}");
+        }
+        assert_eq!([10, 12, 19].map(|value| bounds.slack(value)), [0, 2, 0]);
+        assert!(bounds.slack(9) < 0 && bounds.slack(20) < 0);
+    }
+}

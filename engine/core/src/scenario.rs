@@ -125,17 +125,17 @@ impl Lane {
         let mut moved = part.moved.iter().peekable();
         for (i, hot) in self.hot.iter().enumerate() {
             let to = moved.next_if(|(account, _)| *account as usize == i).map_or(hot.tier, |&(_, to)| to);
-            if to >= Tier::Call {
-                if let (Some(assets), Some(debts)) = self.balance(i, market) {
-                    let view = self.view(i, market);
-                    if let Some(cure) = view.cure(assets, debts, view.lines.restore_call()) {
-                        part.calls += 1;
-                        part.call_sum += cure.add * FEN;
-                    }
-                    if with_sales && to >= Tier::Immediate {
-                        view.sell(assets, debts, &mut part.sales);
-                        part.shortfall += (debts - assets).max(0);
-                    }
+            if to >= Tier::Call
+                && let (Some(assets), Some(debts)) = self.balance(i, market)
+            {
+                let view = self.view(i, market);
+                if let Some(cure) = view.cure(assets, debts, view.lines.restore_call()) {
+                    part.calls += 1;
+                    part.call_sum += cure.add * FEN;
+                }
+                if with_sales && to >= Tier::Immediate {
+                    view.sell(assets, debts, &mut part.sales);
+                    part.shortfall += (debts - assets).max(0);
                 }
             }
         }

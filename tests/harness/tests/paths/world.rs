@@ -209,8 +209,8 @@ impl World {
                 }
             }
             Feed::Calm => snapshot(self, 0),
-            Feed::Crash => snapshot(self, if number / 60 % 2 == 0 { -2_000 } else { 2_000 }),
-            Feed::Swing => snapshot(self, if number % 2 == 0 { -12_000 } else { 12_000 }),
+            Feed::Crash => snapshot(self, if (number / 60).is_multiple_of(2) { -2_000 } else { 2_000 }),
+            Feed::Swing => snapshot(self, if number.is_multiple_of(2) { -12_000 } else { 12_000 }),
             Feed::LimitDown => {
                 snapshot(self, -100_000);
                 // And back the next time, or there would be nobody left above a line.
@@ -292,7 +292,7 @@ impl World {
         match number {
             1 => self.list(),
             2 => (0..self.accounts).for_each(|account| self.open(account)),
-            _ if number % 100 == 0 => {
+            _ if number.is_multiple_of(100) => {
                 settles = true;
                 self.push(Input::DayEnd(self.day));
             }
@@ -300,8 +300,8 @@ impl World {
                 self.day = Date(self.day.0 + 1);
                 self.push(Input::DayStart(self.day));
             }
-            _ if number % 17 == 0 => self.rare(),
-            _ if number % 5 == 0 => self.facts(),
+            _ if number.is_multiple_of(17) => self.rare(),
+            _ if number.is_multiple_of(5) => self.facts(),
             _ => self.prices(),
         }
         settles

@@ -20,6 +20,9 @@ use crate::policy::Lines;
 use crate::terms::Terms;
 use std::borrow::Cow;
 
+/// Terms a lane keeps, however few accounts it has.
+const FEW_TERMS: usize = 64;
+
 /// What an epoch reads of an account before its books.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Hot {
@@ -37,6 +40,8 @@ pub(crate) struct Hot {
     pub tier: Tier,
     /// Every contract is accrued through the market's day, so that `daily` is what a day adds.
     pub even: bool,
+    /// Stands among the lane's accounts with orders.
+    pub ordering: bool,
     /// What kind of row it must have.
     pub kind: Kind,
 }
@@ -75,7 +80,7 @@ pub struct Lane {
     pub(crate) holdings: Holdings,
     pub(crate) columns: Columns,
     pub(crate) terms: Terms,
-    /// Accounts that had orders in flight since the last `day_end`, some of them twice.
+    /// Accounts that had orders in flight since the last `day_end`, each once.
     ordering: Vec<u32>,
     /// Accounts with something to judge at the end of the epoch.
     pub(crate) dirty: Vec<u32>,
@@ -105,6 +110,7 @@ impl Lane {
             terms: self.terms.place(class, &[None; 7]),
             tier: Tier::None,
             even: true,
+            ordering: false,
             kind: Kind::Nowhere,
         });
         self.columns.add();
@@ -130,10 +136,10 @@ impl Lane {
     ) {
         let i = self.accounts.len();
         self.add(name, account.customer, account.class);
-        if !account.orders().is_empty() {
-            self.ordering.push(i as u32);
-        }
         self.accounts[i] = account;
+        if !self.accounts[i].orders().is_empty() {
+            self.note_orders(i);
+        }
         self.holdings.replace(&mut self.hot[i].extent, holdings);
         let hot = &mut self.hot[i];
         (hot.tier, hot.through) = (tier, market.accrued());
@@ -155,8 +161,17 @@ impl Lane {
         self.terms.lines(self.hot[i].terms, &market.policy)
     }
 
-    /// Finds the terms an account is under.
+    /// Finds the terms an account is under. Agreements that nobody is under any more are forgotten
+    /// once they could be as many as the accounts.
     fn resolve(&mut self, i: usize) {
+        if self.terms.len() > 2 * self.accounts.len() + FEW_TERMS {
+            self.terms = Terms::default();
+            (0..self.accounts.len()).for_each(|i| self.place_terms(i));
+        }
+        self.place_terms(i);
+    }
+
+    fn place_terms(&mut self, i: usize) {
         let account = &self.accounts[i];
         self.hot[i].terms = self.terms.place(account.class, &account.stated_lines());
     }
@@ -367,7 +382,7 @@ impl Lane {
         orders.retain(|o| o.order != order.order);
         if order.status == OrderStatus::Open && order.remaining > 0 {
             orders.push(order.clone());
-            self.ordering.push(i as u32);
+            self.note_orders(i);
         }
         Ok(())
     }
@@ -550,9 +565,17 @@ impl Lane {
         }
     }
 
+    /// Remembers an account whose orders `day_end` must remove.
+    fn note_orders(&mut self, i: usize) {
+        if !std::mem::replace(&mut self.hot[i].ordering, true) {
+            self.ordering.push(i as u32);
+        }
+    }
+
     /// `day_end` removes all orders.
     pub(crate) fn drop_orders(&mut self) {
         for account in self.ordering.drain(..) {
+            self.hot[account as usize].ordering = false;
             if let Some(extras) = self.accounts[account as usize].extras.as_deref_mut() {
                 extras.orders.clear();
             }

@@ -28,6 +28,11 @@ impl Terms {
         })
     }
 
+    /// How many combinations are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
     /// The lines in force at a place.
     pub(crate) fn lines(&self, place: u32, policy: &Policy) -> Lines {
         let (class, stated) = &self.all[place as usize];

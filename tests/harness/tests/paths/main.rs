@@ -34,6 +34,22 @@ fn recomputed(lines: &[Option<i128>; 5], tier: Tier, assets: i128, debts: i128, 
     }
 }
 
+/// Compares every account that has a ratio with the tier a plain recomputation moves it to.
+fn compare_tiers(world: &World, engine: &Engine, tiers: &mut [Tier], settles: bool, seed: u64) {
+    for (account, tier) in tiers.iter_mut().enumerate() {
+        let view = engine.account(account as u32);
+        if let Some(valued) = &view.figures.valued {
+            let (assets, debts) = (valued.assets, valued.debts);
+            let plain = match debts {
+                0 => Tier::None,
+                _ => recomputed(&world.lines[account], *tier, assets, debts, settles),
+            };
+            assert_eq!(view.tier, plain, "seed {seed}, epoch {}, account {account}", engine.epoch());
+        }
+        *tier = view.tier;
+    }
+}
+
 fn engine(lanes: usize, paths: Paths) -> Engine {
     Engine::new(&PolicyDraft::default(), Rules::default(), lanes).expect("a policy").with_paths(paths)
 }
@@ -65,18 +81,7 @@ fn run(seed: u64, tallies: &mut [Tally; 2]) {
             assert!(*given == out, "seed {seed}, epoch {number}:\n{given:?}\n{out:?}");
         }
         if number > 1 {
-            for (account, tier) in tiers.iter_mut().enumerate() {
-                let view = auto.account(account as u32);
-                if let Some(valued) = &view.figures.valued {
-                    let (assets, debts) = (valued.assets, valued.debts);
-                    let plain = match debts {
-                        0 => Tier::None,
-                        _ => recomputed(&world.lines[account], *tier, assets, debts, settles),
-                    };
-                    assert_eq!(view.tier, plain, "seed {seed}, epoch {number}, account {account}");
-                }
-                *tier = view.tier;
-            }
+            compare_tiers(&world, &auto, &mut tiers, settles, seed);
         }
         let ticks = world.feed == Feed::Ticks;
         let tally = &mut tallies[usize::from(!ticks)];
@@ -88,6 +93,29 @@ fn run(seed: u64, tallies: &mut [Tally; 2]) {
     for (other, _) in &others {
         assert_eq!(other.state_hash(), auto.state_hash(), "seed {seed}");
     }
+}
+
+/// A lane forgets agreements that nobody is under any more: here there are far more than accounts.
+#[test]
+fn lines_of_agreements_that_come_and_go_are_those_in_force() {
+    const AGREEMENTS: u64 = 1_000;
+    let (mut world, mut engine) = (World::new(1), engine(2, Paths::Auto));
+    let (mut out, mut tiers) = (Out::default(), vec![Tier::None; world.accounts]);
+    let mut changes = 0;
+    for number in 1..=2 * AGREEMENTS {
+        match number {
+            1 | 2 => drop(world.next_epoch()),
+            _ if number.is_multiple_of(2) => world.state_lines(number as usize % world.accounts),
+            _ => world.prices(),
+        }
+        engine.step(&world.epoch, &Sequential, &mut out);
+        if number > 1 {
+            compare_tiers(&world, &engine, &mut tiers, false, 1);
+        }
+        changes += crossings(&out);
+        world.stepped();
+    }
+    assert!(changes > 100, "{changes}");
 }
 
 #[test]

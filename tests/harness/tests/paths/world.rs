@@ -173,7 +173,7 @@ impl World {
         self.of(account, AccountInput::Opening(Box::new(opening)));
     }
 
-    fn state_lines(&mut self, account: usize) {
+    pub fn state_lines(&mut self, account: usize) {
         let watch = 18_000 + self.rng.range(0, 3_000);
         let mut patch = LinesPatch::default();
         patch.lines[1] = Some(Line::At(watch as u32));
@@ -195,7 +195,7 @@ impl World {
     }
 
     /// Prices of one epoch.
-    fn prices(&mut self) {
+    pub fn prices(&mut self) {
         let number = self.epoch.number;
         let snapshot =
             |world: &mut Self, common| (0..world.securities).for_each(|s| world.moved(s, common, 1_000));

@@ -1,6 +1,5 @@
 //! The books: accounts, their debts and their holdings (domain.md §2).
 
-use crate::effect::Acts;
 use crate::input::{
     ClientClass, ContractName, ContractSide, CustomerName, Line, LinesPatch, Order, Receivable, SecurityName,
 };
@@ -125,12 +124,9 @@ pub(crate) struct Extras {
     pub receivables: Vec<Receivable>,
 }
 
-/// Counters of an account's effects.
+/// Counters of an account's alarms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
-    pub tier_changed: u32,
-    pub restricted: u32,
-    pub lifted: u32,
     pub suspect: u32,
     pub against_restriction: u32,
 }
@@ -146,8 +142,9 @@ pub(crate) struct Account {
     pub customer: CustomerName,
     pub counters: Counters,
     pub class: ClientClass,
-    pub restricted: Acts,
     pub suspect: bool,
+    /// Stands among the lane's accounts with orders.
+    pub ordering: bool,
 }
 
 impl Account {
@@ -160,8 +157,8 @@ impl Account {
             customer,
             counters: Counters::default(),
             class,
-            restricted: Acts::default(),
             suspect: false,
+            ordering: false,
         }
     }
 

@@ -6,10 +6,11 @@
 
 use crate::effect::{Cause, CauseKey, CauseKind, Tier};
 use crate::input::SecurityName;
-use crate::market::Mover;
+use crate::market::{MarkMove, Market, Mover};
 use crate::metrics::{View, value};
-use crate::num::{Bp, ONE_BP};
+use crate::num::{Bp, Money, ONE_BP};
 use crate::policy::{Lines, PAR};
+use crate::prices::Deltas;
 use crate::tiers::line_of;
 
 /// What one input changed in an account, quantities apart.
@@ -58,6 +59,18 @@ pub(crate) struct Journal {
     /// The entry of the epoch's `policy`, and of its `day_start` or `day_end`.
     pub policy: Option<u32>,
     pub day: Option<u32>,
+}
+
+impl Mover {
+    fn cause(self) -> CauseKind {
+        match self {
+            Mover::Price => CauseKind::Price,
+            Mover::Manual => CauseKind::Mark,
+            Mover::Record => CauseKind::Security,
+            Mover::Calendar => CauseKind::Calendar,
+            Mover::Policy => CauseKind::Policy,
+        }
+    }
 }
 
 impl Journal {
@@ -180,14 +193,34 @@ impl Journal {
             long -= leg.long;
             short -= leg.short;
         }
-        let kind = match moved.by {
-            Mover::Price => CauseKind::Price,
-            Mover::Manual => CauseKind::Mark,
-            Mover::Record => CauseKind::Security,
-            Mover::Calendar => CauseKind::Calendar,
-            Mover::Policy => CauseKind::Policy,
+        Some((moved.by.cause(), moved.input, (after - before) * (long * ONE_BP - line * short)))
+    }
+
+    /// The cause of a crossing in an epoch in which nothing but prices moved the account, which owes no
+    /// shares: what [`Journal::cause`] would say, from the words of its row.
+    pub(crate) fn by_prices(words: &[u32], worsening: bool, deltas: &Deltas, market: &Market) -> Cause {
+        let mut best: Option<(Money, &MarkMove)> = None;
+        for (name, contribution) in deltas.parts(words) {
+            let size = if worsening { -contribution } else { contribution };
+            if size <= 0 || best.is_some_and(|(largest, _)| size < largest) {
+                continue;
+            }
+            let Some(moved) = market.moved(name) else { continue };
+            // Ties go to the earliest input, of one input to the security that came first.
+            let order = |moved: &MarkMove| (moved.input, moved.security);
+            if best.is_none_or(|(largest, of)| size > largest || order(moved) < order(of)) {
+                best = Some((size, moved));
+            }
+        }
+        let Some((size, moved)) = best else {
+            return Cause { kind: CauseKind::Band, key: CauseKey::Nothing, input: None, amount: None };
         };
-        Some((kind, moved.input, (after - before) * (long * ONE_BP - line * short)))
+        Cause {
+            kind: moved.by.cause(),
+            key: CauseKey::Security(moved.security),
+            input: moved.input,
+            amount: Some(i128::from(if worsening { -size } else { size })),
+        }
     }
 
     fn without_contribution(&self, account: u32, by_interest: bool) -> Cause {

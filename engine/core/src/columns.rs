@@ -15,14 +15,19 @@
 //! laid around it anew and every row of that level that holds the security is looked at. Level 0
 //! has no bands: its rows are looked at whenever one of their prices moves.
 
+use std::collections::BTreeMap;
+
 use crate::input::SecurityName;
 use crate::num::{Money, Quantity};
 use crate::prices::{Prices, names, pack};
 use crate::tiers::{Test, holds};
 
-/// Half width of a level's bands as a right shift of the mark, narrowest first; level 0 has none.
-pub(crate) const SHIFTS: [u32; LEVELS] = [u32::MAX, 6, 4, 3, 2, 1];
+/// Half width of a level's bands as a right shift of the mark, narrowest first; level 0 has none: no
+/// value below 2⁶² has anything left after its shift.
+pub(crate) const SHIFTS: [u32; LEVELS] = [63, 6, 4, 3, 2, 1];
 pub(crate) const LEVELS: usize = 6;
+/// No value of a row is as large (`prices`).
+const BEYOND: Money = 1 << 62;
 
 /// What kind of row an account has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +47,9 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seat {
     pub row: u32,
+    /// Words of the row, and how many of them, the last ones, are owed.
     pub width: u8,
+    pub owed: u8,
     pub level: u8,
     pub kind: Kind,
 }
@@ -50,11 +57,17 @@ pub(crate) struct Seat {
 /// The value of positions in `lo..hi` changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {
-    pub lo: Money,
-    pub hi: Money,
+    lo: Money,
+    hi: Money,
 }
 
 impl Bounds {
+    /// Bounds that no value can reach are brought so near that no difference to a value overflows:
+    /// values lie in 0..2⁶².
+    pub(crate) fn new(lo: Money, hi: Money) -> Self {
+        Bounds { lo: lo.clamp(-BEYOND, BEYOND), hi: hi.clamp(-BEYOND, BEYOND) }
+    }
+
     pub(crate) fn contain(self, value: Money) -> bool {
         self.lo <= value && value < self.hi
     }
@@ -64,16 +77,15 @@ impl Bounds {
         self.lo <= least && most < self.hi
     }
 
-    /// How far a value inside may move either way.
+    /// How far a value inside may move either way; below zero for one outside.
     pub(crate) fn slack(self, value: Money) -> Money {
-        value.saturating_sub(self.lo).min(self.hi.saturating_sub(1).saturating_sub(value))
+        value.wrapping_sub(self.lo).min(self.hi.wrapping_sub(1).wrapping_sub(value))
     }
 }
 
-/// The row of an account whose debts move with prices.
-#[derive(Clone, Debug)]
-pub(crate) struct Owing {
-    pub account: u32,
+/// What an epoch reads of an account whose debts move with prices, beside its words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Balance {
     /// Cash, receivables and other collateral.
     pub fixed: Money,
     /// Principal, interest and fees.
@@ -81,28 +93,32 @@ pub(crate) struct Owing {
     /// The test that must fail, and the one that must hold (none at `normal`).
     pub worse: Test,
     pub calm: Option<Test>,
-    /// What is held and what is owed, in words.
-    pub held: Box<[u32]>,
-    pub owed: Box<[u32]>,
 }
 
-impl Owing {
-    /// Whether the tier stays at all prices between two tables: the worst case of a test that must
-    /// fail is the least A against the greatest D, of one that must hold the other way round.
-    pub(crate) fn stays(&self, low: &Prices, high: &Prices) -> bool {
-        let assets = |at: &Prices| i128::from(self.fixed.wrapping_add(at.value(&self.held)));
-        let debts = |at: &Prices| i128::from(self.money.wrapping_add(at.value(&self.owed)));
-        debts(low) > 0
-            && !holds(self.worse, assets(low), debts(high))
-            && self.calm.is_none_or(|test| holds(test, assets(high), debts(low)))
+impl Balance {
+    /// Whether the tier stays at all values of what is held and owed between two each: the worst case
+    /// of a test that must fail is the least A against the greatest D, of one that must hold the
+    /// other way round.
+    pub(crate) fn stays(&self, held: (Money, Money), owed: (Money, Money)) -> bool {
+        // Below 2⁶³: values are below 2⁶², money below 2⁵⁹ (`judge`).
+        let assets = |held: Money| i128::from(self.fixed.wrapping_add(held));
+        let debts = |owed: Money| i128::from(self.money.wrapping_add(owed));
+        debts(owed.0) > 0
+            && !holds(self.worse, assets(held.0), debts(owed.1))
+            && self.calm.is_none_or(|test| holds(test, assets(held.1), debts(owed.0)))
     }
 
-    pub(crate) fn names(&self) -> Vec<usize> {
-        let mut names: Vec<usize> = names(&self.held).chain(names(&self.owed)).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+    /// Whether the tier stays at prices, for a row with so many words held.
+    pub(crate) fn stays_at(&self, words: &[u32], held: usize, marks: &Prices) -> bool {
+        let (held, owed) = (marks.value(&words[..held]), marks.value(&words[held..]));
+        self.stays((held, held), (owed, owed))
     }
+}
+
+/// The ends of a value when every price may move by its part `1 / 2^shift` to either side. A band is
+/// `mark ± (mark >> shift)`, and `Σ q·(mark >> shift)` is an integer no larger than `Σ q·mark / 2^shift`.
+pub(crate) fn spread(value: Money, shift: u32) -> (Money, Money) {
+    (value - (value >> shift), value + (value >> shift))
 }
 
 /// The row of an account that is judged in full: what it holds and owes.
@@ -112,13 +128,46 @@ pub(crate) struct Full {
     pub names: Box<[usize]>,
 }
 
-/// Rows of words of one width at one level.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Group {
+/// Rows of words of one shape at one level, and what keeps the tier of each.
+#[derive(Clone, Debug)]
+pub(crate) struct Group<T> {
     pub accounts: Vec<u32>,
-    pub bounds: Vec<Bounds>,
+    pub keeps: Vec<T>,
     pub words: Vec<u32>,
 }
+
+impl<T> Default for Group<T> {
+    fn default() -> Self {
+        Group { accounts: Vec::new(), keeps: Vec::new(), words: Vec::new() }
+    }
+}
+
+impl<T> Group<T> {
+    /// Adds a row; gives its place.
+    fn push(&mut self, account: u32, words: &[u32], keeps: T) -> u32 {
+        self.accounts.push(account);
+        self.keeps.push(keeps);
+        self.words.extend_from_slice(words);
+        self.accounts.len() as u32 - 1
+    }
+
+    /// Takes a row out and fills its place with the last one; gives the account that moved there.
+    fn swap_remove(&mut self, row: usize, width: usize) -> Option<u32> {
+        let last = self.accounts.len() - 1;
+        self.accounts.swap_remove(row);
+        self.keeps.swap_remove(row);
+        self.words.copy_within(last * width.., row * width);
+        self.words.truncate(last * width);
+        self.accounts.get(row).copied()
+    }
+
+    pub(crate) fn row(&self, row: usize, width: usize) -> &[u32] {
+        &self.words[row * width..(row + 1) * width]
+    }
+}
+
+/// Words of a row, and how many of them, the last ones, are owed.
+pub(crate) type Shape = (u8, u8);
 
 /// Who holds or owes a security among the rows of a level.
 #[derive(Clone, Debug, Default)]
@@ -133,9 +182,10 @@ pub(crate) struct Index {
 pub(crate) struct Level {
     pub low: Prices,
     pub high: Prices,
-    /// By width.
-    pub groups: Vec<Group>,
-    pub owing: Vec<Owing>,
+    /// Rows of accounts whose debts stand still, by width.
+    pub groups: Vec<Group<Bounds>>,
+    /// Rows of accounts that owe shares.
+    pub owing: BTreeMap<Shape, Group<Balance>>,
     pub full: Vec<Full>,
     pub rows: u64,
     pub index: Option<Index>,
@@ -183,9 +233,10 @@ pub(crate) struct Columns {
     /// Rows by security, all levels together.
     pub holders: Vec<u32>,
     pub rows: u64,
-    /// Accounts a look has found, and marks of those that a list has named already.
-    pub found: Vec<u32>,
-    pub seen: Vec<bool>,
+    /// Rows that a pass over a block wants looked at.
+    pub wanted: Vec<u32>,
+    /// A row on its way to another level.
+    moving: Vec<u32>,
 }
 
 impl Default for Columns {
@@ -196,8 +247,8 @@ impl Default for Columns {
             levels: vec![Level::default(); LEVELS],
             holders: Vec::new(),
             rows: 0,
-            found: Vec::new(),
-            seen: Vec::new(),
+            wanted: Vec::new(),
+            moving: Vec::new(),
         }
     }
 }
@@ -206,26 +257,33 @@ impl Columns {
     /// Makes room for one more account.
     pub(crate) fn add(&mut self) {
         self.seats.push(Seat::default());
-        self.seen.push(false);
     }
 
     pub(crate) fn kind(&self, account: u32) -> Kind {
         self.seats[account as usize].kind
     }
 
+    /// The words of a row: what is held, then what is owed.
     pub(crate) fn words(&self, seat: Seat) -> &[u32] {
-        let (row, width) = (seat.row as usize, seat.width as usize);
-        &self.levels[seat.level as usize].groups[width].words[row * width..(row + 1) * width]
+        let (of, row, width) = (&self.levels[seat.level as usize], seat.row as usize, seat.width as usize);
+        match seat.kind {
+            Kind::Words => of.groups[width].row(row, width),
+            Kind::Owing => of.owing[&(seat.width, seat.owed)].row(row, width),
+            Kind::Nowhere | Kind::Full => &[],
+        }
     }
 
-    /// Value and bounds of a row of words.
+    pub(crate) fn bounds(&self, seat: Seat) -> Bounds {
+        self.levels[seat.level as usize].groups[seat.width as usize].keeps[seat.row as usize]
+    }
+
+    /// Value and bounds of a row of an account whose debts stand still.
     pub(crate) fn value(&self, account: u32, marks: &Prices) -> (Money, Bounds) {
         let seat = self.seats[account as usize];
-        let group = &self.levels[seat.level as usize].groups[seat.width as usize];
-        (marks.value(self.words(seat)), group.bounds[seat.row as usize])
+        (marks.value(self.words(seat)), self.bounds(seat))
     }
 
-    /// Seats an account with a row of words.
+    /// Seats an account whose debts stand still.
     pub(crate) fn seat_words(
         &mut self,
         account: u32,
@@ -234,83 +292,123 @@ impl Columns {
         marks: &Prices,
     ) {
         let words = pack(holdings);
-        let level = self.level_for(&words, marks.value(&words), bounds);
+        let level = self.level_for(&words, marks.value(&words), bounds, LEVELS - 1);
         self.count(names(&words), 1);
         self.put_words(account, level, &words, bounds);
     }
 
-    /// Gives a row of words new bounds, which contain its value, and the widest level that holds it.
+    /// Gives a row new bounds, which contain its value, and the widest level that holds it.
     pub(crate) fn rebound(&mut self, account: u32, value: Money, bounds: Bounds) {
         let seat = self.seats[account as usize];
-        let level = self.level_for(self.words(seat), value, bounds);
-        if level == seat.level as usize {
-            self.set_bounds(seat, bounds);
-            return;
+        let level = self.level_for(self.words(seat), value, bounds, LEVELS - 1);
+        self.put_bounds(seat, bounds);
+        if level != usize::from(seat.level) {
+            self.move_to(account, level);
         }
-        let words = self.words(seat).to_vec();
-        self.leave(seat.level as usize, names(&words));
-        self.vacate(account);
-        self.put_words(account, level, &words, bounds);
     }
 
-    fn set_bounds(&mut self, seat: Seat, bounds: Bounds) {
-        let group = &mut self.levels[seat.level as usize].groups[seat.width as usize];
-        group.bounds[seat.row as usize] = bounds;
+    fn put_bounds(&mut self, seat: Seat, bounds: Bounds) {
+        self.levels[seat.level as usize].groups[seat.width as usize].keeps[seat.row as usize] = bounds;
     }
 
-    /// The inequality of a level, for a row of words whose value is within its bounds.
-    fn holds(&self, level: usize, words: &[u32], bounds: Bounds) -> bool {
+    /// The inequality of a level, for a row whose value is within its bounds.
+    pub(crate) fn holds(&self, level: usize, words: &[u32], bounds: Bounds) -> bool {
         let of = &self.levels[level];
         level == 0 || bounds.within(of.low.value(words), of.high.value(words))
     }
 
-    /// The widest level that holds a row, by its distance from its bounds.
-    fn level_for(&self, words: &[u32], value: Money, bounds: Bounds) -> usize {
+    /// The widest level up to one that holds a row, by its distance from its bounds.
+    pub(crate) fn level_for(&self, words: &[u32], value: Money, bounds: Bounds, most: usize) -> usize {
         let slack = bounds.slack(value);
         if self.paths == Paths::Sweep || slack < 0 {
             return 0;
         }
         // A band of half width `mark >> shift` moves the value by at most `value >> shift`.
-        let room = (1..LEVELS).rev().find(|&level| value >> SHIFTS[level] <= slack);
+        let room = (1..=most).rev().find(|&level| value >> SHIFTS[level] <= slack);
         (1..=room.unwrap_or(0)).rev().find(|&level| self.holds(level, words, bounds)).unwrap_or(0)
     }
 
     fn put_words(&mut self, account: u32, level: usize, words: &[u32], bounds: Bounds) {
-        let of = &mut self.levels[level];
-        if of.groups.len() <= words.len() {
-            of.groups.resize_with(words.len() + 1, Group::default);
+        let groups = &mut self.levels[level].groups;
+        if groups.len() <= words.len() {
+            groups.resize_with(words.len() + 1, Group::default);
         }
-        let group = &mut of.groups[words.len()];
-        let row = group.accounts.len() as u32;
-        group.accounts.push(account);
-        group.bounds.push(bounds);
-        group.words.extend_from_slice(words);
-        self.seated(account, Seat { row, width: words.len() as u8, level: level as u8, kind: Kind::Words });
+        let row = groups[words.len()].push(account, words, bounds);
+        let kind = Kind::Words;
+        self.seated(account, Seat { row, width: words.len() as u8, owed: 0, level: level as u8, kind });
         self.join(account, level, names(words));
     }
 
+    /// Takes a row of words to another level.
+    pub(crate) fn move_to(&mut self, account: u32, level: usize) {
+        let seat = self.seats[account as usize];
+        let mut words = std::mem::take(&mut self.moving);
+        words.clear();
+        words.extend_from_slice(self.words(seat));
+        if self.levels[seat.level as usize].index.is_some() {
+            self.leave(seat.level as usize, names_of_row(&words).into_iter());
+        }
+        match seat.kind {
+            Kind::Words => {
+                let bounds = self.bounds(seat);
+                self.vacate(account);
+                self.put_words(account, level, &words, bounds);
+            }
+            Kind::Owing => {
+                let shape = (seat.width, seat.owed);
+                let balance = self.levels[seat.level as usize].owing[&shape].keeps[seat.row as usize];
+                self.vacate(account);
+                self.put_owing(account, level, &words, seat.owed, balance);
+            }
+            Kind::Nowhere | Kind::Full => {}
+        }
+        self.moving = words;
+    }
+
     /// Seats an account that owes shares, in the place of the row it had.
-    pub(crate) fn seat_owing(&mut self, owing: Owing, marks: &Prices) {
-        let account = owing.account;
+    pub(crate) fn seat_owing(
+        &mut self,
+        account: u32,
+        held: impl Iterator<Item = (SecurityName, Quantity)>,
+        owed: impl Iterator<Item = (SecurityName, Quantity)>,
+        balance: Balance,
+        marks: &Prices,
+    ) {
         self.remove(account);
-        let level = self.level_of_owing(&owing, marks);
-        self.count(owing.names().into_iter(), 1);
-        self.put_owing(level, owing);
+        let mut words = pack(held);
+        let held = words.len();
+        words.extend(pack(owed));
+        let level = self.level_of_owing(&words, held, &balance, marks);
+        self.count(names_of_row(&words).into_iter(), 1);
+        self.put_owing(account, level, &words, (words.len() - held) as u8, balance);
     }
 
-    pub(crate) fn put_owing(&mut self, level: usize, owing: Owing) {
-        let (account, names) = (owing.account, owing.names());
-        let row = self.levels[level].owing.len() as u32;
-        self.levels[level].owing.push(owing);
-        self.seated(account, Seat { row, width: 0, level: level as u8, kind: Kind::Owing });
-        self.join(account, level, names.into_iter());
+    fn put_owing(&mut self, account: u32, level: usize, words: &[u32], owed: u8, balance: Balance) {
+        let width = words.len() as u8;
+        let group = self.levels[level].owing.entry((width, owed)).or_default();
+        let row = group.push(account, words, balance);
+        self.seated(account, Seat { row, width, owed, level: level as u8, kind: Kind::Owing });
+        if self.levels[level].index.is_some() {
+            self.join(account, level, names_of_row(words).into_iter());
+        }
     }
 
-    pub(crate) fn level_of_owing(&self, owing: &Owing, marks: &Prices) -> usize {
-        if self.paths == Paths::Sweep || !owing.stays(marks, marks) {
+    /// The widest level that holds a row with so many words held.
+    pub(crate) fn level_of_owing(
+        &self,
+        words: &[u32],
+        held: usize,
+        balance: &Balance,
+        marks: &Prices,
+    ) -> usize {
+        if self.paths == Paths::Sweep || !balance.stays_at(words, held, marks) {
             return 0;
         }
-        let holds = |level: &usize| owing.stays(&self.levels[*level].low, &self.levels[*level].high);
+        let (held, owed) = words.split_at(held);
+        let holds = |level: &usize| {
+            let (low, high) = (&self.levels[*level].low, &self.levels[*level].high);
+            balance.stays((low.value(held), high.value(held)), (low.value(owed), high.value(owed)))
+        };
         (1..LEVELS).rev().find(holds).unwrap_or(0)
     }
 
@@ -322,7 +420,7 @@ impl Columns {
         self.count(names.iter().copied(), 1);
         let row = self.levels[0].full.len() as u32;
         self.levels[0].full.push(Full { account, names: names.clone().into() });
-        self.seated(account, Seat { row, width: 0, level: 0, kind: Kind::Full });
+        self.seated(account, Seat { row, kind: Kind::Full, ..Seat::default() });
         self.join(account, 0, names.into_iter());
     }
 
@@ -335,12 +433,10 @@ impl Columns {
     /// The securities of an account's row, each once.
     pub(crate) fn names_of(&self, account: u32) -> Vec<usize> {
         let seat = self.seats[account as usize];
-        let (of, row) = (&self.levels[seat.level as usize], seat.row as usize);
         match seat.kind {
             Kind::Nowhere => Vec::new(),
-            Kind::Words => names(self.words(seat)).collect(),
-            Kind::Owing => of.owing[row].names(),
-            Kind::Full => of.full[row].names.to_vec(),
+            Kind::Words | Kind::Owing => names_of_row(self.words(seat)),
+            Kind::Full => self.levels[seat.level as usize].full[seat.row as usize].names.to_vec(),
         }
     }
 
@@ -365,7 +461,7 @@ impl Columns {
     }
 
     /// Takes the row out and fills its place with the last one of its kind.
-    pub(crate) fn vacate(&mut self, account: u32) {
+    fn vacate(&mut self, account: u32) {
         let seat = std::mem::take(&mut self.seats[account as usize]);
         let of = &mut self.levels[seat.level as usize];
         let (row, width) = (seat.row as usize, seat.width as usize);
@@ -373,18 +469,10 @@ impl Columns {
         self.rows -= 1;
         let moved = match seat.kind {
             Kind::Nowhere => None,
-            Kind::Words => {
-                let group = &mut of.groups[width];
-                let last = group.accounts.len() - 1;
-                group.accounts.swap_remove(row);
-                group.bounds.swap_remove(row);
-                group.words.copy_within(last * width.., row * width);
-                group.words.truncate(last * width);
-                group.accounts.get(row).copied()
-            }
+            Kind::Words => of.groups[width].swap_remove(row, width),
             Kind::Owing => {
-                of.owing.swap_remove(row);
-                of.owing.get(row).map(|owing| owing.account)
+                let group = of.owing.get_mut(&(seat.width, seat.owed));
+                group.and_then(|group| group.swap_remove(row, width))
             }
             Kind::Full => {
                 of.full.swap_remove(row);
@@ -397,13 +485,21 @@ impl Columns {
     }
 }
 
+/// The securities of a row whose words may name one in two places, each once.
+pub(crate) fn names_of_row(words: &[u32]) -> Vec<usize> {
+    let mut all: Vec<usize> = names(words).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn bounds_hold_at_their_ends_and_not_one_unit_beyond() {
-        let bounds = Bounds { lo: 10, hi: 20 };
+        let bounds = Bounds::new(10, 20);
         for (least, most, holds) in [(10, 19, true), (9, 19, false), (10, 20, false), (15, 15, true)] {
             assert_eq!(bounds.within(least, most), holds, "{least} to {most}");
         }

@@ -171,7 +171,7 @@ impl Engine {
         let lane = &self.lanes[lane];
         let account = &lane.accounts[i];
         AccountView {
-            account: lane.names[i],
+            account: lane.hot[i].name,
             customer: account.customer,
             tier: lane.hot[i].tier,
             suspect: account.suspect,
@@ -309,7 +309,7 @@ impl Engine {
         };
         let ordinal = self.ordinal(*name)?;
         let (lane, i) = self.place(ordinal);
-        self.lanes[lane].accounts[i].restricted.has(act).then_some((ordinal, act))
+        self.lanes[lane].hot[i].restricted.has(act).then_some((ordinal, act))
     }
 
     fn alarm_restriction(&mut self, ordinal: u32, act: Act, out: &mut Out) {
@@ -317,7 +317,7 @@ impl Engine {
         let account = &mut self.lanes[lane].accounts[i];
         account.counters.against_restriction += 1;
         let count = account.counters.against_restriction;
-        out.effects.push(Effect::Alarm(Alarm::AgainstRestriction(self.lanes[lane].names[i], act), count));
+        out.effects.push(Effect::Alarm(Alarm::AgainstRestriction(self.lanes[lane].hot[i].name, act), count));
     }
 
     /// A refused fact makes its account suspect; the alarm is raised when it becomes so.
@@ -340,7 +340,7 @@ impl Engine {
             account.suspect = true;
             account.counters.suspect += 1;
             let count = account.counters.suspect;
-            out.effects.push(Effect::Alarm(Alarm::Suspect(self.lanes[lane].names[i]), count));
+            out.effects.push(Effect::Alarm(Alarm::Suspect(self.lanes[lane].hot[i].name), count));
         }
     }
 
@@ -395,7 +395,10 @@ impl Engine {
 
     fn put_policy(&mut self, policy: Policy, exec: &impl Exec) {
         let market = &self.market;
-        exec.run(&mut self.lanes, &|lane| lane.catch_up_all(market));
+        exec.run(&mut self.lanes, &|lane| {
+            lane.catch_up_all(market);
+            lane.terms.forget_policy();
+        });
         self.market.policy = policy;
         let market = &self.market;
         exec.run(&mut self.lanes, &|lane| (0..lane.hot.len()).for_each(|i| lane.owe(i, market)));
@@ -553,22 +556,20 @@ impl Engine {
         }
     }
 
-    fn merge(&mut self, out: &mut Out) {
-        let mut all: Vec<_> = self.lanes.iter().flat_map(|lane| lane.effects.iter().copied()).collect();
-        let ordinals = &self.ordinals;
-        all.sort_by_key(|effect| ordinals[effect.account.index()]);
-        for effect in all {
-            if let Some(changed) = effect.changed {
-                out.effects.push(Effect::TierChanged(changed));
-            }
-            let (acts, count) = effect.restricted;
-            if acts.0 != 0 {
-                out.effects.push(Effect::Restricted(effect.account, acts, effect.cause, count));
-            }
-            let (acts, count) = effect.lifted;
-            if acts.0 != 0 {
-                out.effects.push(Effect::Lifted(effect.account, acts, effect.cause, count));
-            }
+    /// Effects of all lanes in the order of ordinals: of two lanes' accounts at one place the first
+    /// lane's comes first ([`Engine::place`]).
+    fn merge(&self, out: &mut Out) {
+        let mut rest: Vec<&[(u32, Effect)]> = self.lanes.iter().map(|lane| &lane.effects[..]).collect();
+        out.effects.reserve(rest.iter().map(|effects| effects.len()).sum());
+        let next = |rest: &[&[(u32, Effect)]]| {
+            let heads = rest.iter().enumerate().filter_map(|(lane, of)| Some((of.first()?.0, lane)));
+            heads.min().map(|(_, lane)| lane)
+        };
+        while let Some(lane) = next(&rest) {
+            let account = rest[lane][0].0;
+            let (of_account, others) = rest[lane].split_at(rest[lane].partition_point(|e| e.0 == account));
+            out.effects.extend(of_account.iter().map(|(_, effect)| *effect));
+            rest[lane] = others;
         }
     }
 }

@@ -2,15 +2,15 @@
 //! until it must be judged again.
 
 use crate::book::Contract;
-use crate::causes::Crossing;
-use crate::columns::{Bounds, Kind, Looked, Owing};
-use crate::effect::{Acts, Tier, TierChanged};
+use crate::causes::{Crossing, Journal};
+use crate::columns::{Balance, Bounds, Kind, Looked};
+use crate::effect::{Acts, Effect, Tier, TierChanged};
 use crate::input::SecurityName;
-use crate::lane::{Close, Hot, Lane, LaneEffect};
+use crate::lane::{Close, Hot, Lane};
 use crate::market::Market;
 use crate::num::{Money, Quantity, clamp_i64};
 use crate::policy::Lines;
-use crate::prices::{fit, pack};
+use crate::prices::fit;
 use crate::tiers::{Stay, boundary, fails_from, judge};
 
 /// While an account owes and holds at most this many shares in all, its sums fit 64 bits at any
@@ -18,37 +18,48 @@ use crate::tiers::{Stay, boundary, fails_from, judge};
 const NARROW_SHARES: i128 = 1 << 30;
 /// Bound of the money of such an account.
 const NARROW_MONEY: Money = 1 << 59;
+/// From one account in so many on, marking them is cheaper than sorting them.
+const MANY: usize = 64;
 
 impl Lane {
     /// Ends the epoch: judges what must be judged.
     pub(crate) fn close(&mut self, close: Close, market: &Market) {
         self.effects.clear();
         self.unmarked.clear();
-        self.judged = 0;
         self.looked = Looked::default();
         self.journal.index();
+        self.terms.climb(&market.policy);
         for k in 0..self.dirty.len() {
-            self.refresh(self.dirty[k] as usize, market);
+            let i = self.dirty[k] as usize;
+            self.dirty_flags[i] = false;
+            self.refresh(i, market);
         }
         let mut found = std::mem::take(&mut self.dirty);
+        // The columns cannot tell a price too large for them, nor one that is not there.
+        let exact = market.giants > 0 || market.vanished;
         match close {
             Close::Touched => {}
-            Close::Moved if market.giants > 0 || market.vanished => {
-                // The columns cannot tell a price too large for them, nor one that is not there.
-                self.columns.lay_bands(market);
+            _ if exact => {
+                self.columns.lay_all_bands(market);
                 found.clear();
                 found.extend(0..self.hot.len() as u32);
             }
             Close::Moved => self.looked = self.columns.find(market, &mut found),
             Close::Every { settlement } => self.find_all(settlement, market, &mut found),
         }
+        self.put_in_order(&mut found);
         let settle = close == Close::Every { settlement: true };
-        found.iter().for_each(|&account| self.dirty_flags[account as usize] = true);
+        // Rows that inputs left alone stand where they stood: nothing but prices moved them.
+        let by_prices = close == Close::Moved && !exact && self.put_deltas(market);
         for &account in &found {
-            // A list may have found again what another, or an input, had found before.
-            if std::mem::take(&mut self.dirty_flags[account as usize]) {
-                self.judge(account as usize, settle, market);
+            let i = account as usize;
+            if !(by_prices && self.columns.kind(account) == Kind::Words && self.cross(i, market)) {
+                self.judge(i, settle, market);
             }
+        }
+        self.judged = found.len() as u64;
+        for moved in &market.moves {
+            self.deltas.set(moved.security, 0);
         }
         found.clear();
         self.dirty = found;
@@ -56,18 +67,36 @@ impl Lane {
         self.accrued = Vec::new();
     }
 
+    /// Puts accounts in order, each once: a list may have found again what another had found.
+    fn put_in_order(&mut self, found: &mut Vec<u32>) {
+        if found.len() < self.hot.len() / MANY {
+            found.sort_unstable();
+            found.dedup();
+            return;
+        }
+        found.drain(..).for_each(|account| self.dirty_flags[account as usize] = true);
+        let flags = self.dirty_flags.iter_mut().zip(0..);
+        found.extend(flags.filter_map(|(flag, account)| std::mem::take(flag).then_some(account)));
+    }
+
+    /// Sets what the moves of the epoch do to a share; tells whether all of them are narrow.
+    fn put_deltas(&mut self, market: &Market) -> bool {
+        market.moves.iter().all(|moved| {
+            let delta = moved.before.zip(market.mark(moved.security)).map_or(0, |(before, now)| now - before);
+            i32::try_from(delta).is_ok_and(|delta| {
+                self.deltas.set(moved.security, delta);
+                true
+            })
+        })
+    }
+
     /// Debts, lines or the band of every account moved: gives rows of words that keep their tier
     /// their new bounds, and finds all other accounts with contracts.
     fn find_all(&mut self, settle: bool, market: &Market, found: &mut Vec<u32>) {
-        self.columns.lay_bands(market);
-        if market.giants > 0 || market.vanished {
-            found.clear();
-            found.extend(0..self.hot.len() as u32);
-            return;
-        }
-        let stays = self.terms.stays(&market.policy);
+        self.columns.lay_all_bands(market);
+        let terms = &self.terms;
         let bounds = |hot: &Hot| {
-            let stay = &stays[hot.terms as usize][hot.tier as usize];
+            let stay = &terms.ladder(hot.terms).stays[hot.tier as usize];
             let settled = if settle { Stay { calm: stay.settled, ..*stay } } else { *stay };
             let narrow = hot.debts > 0 && hot.debts < NARROW_MONEY;
             narrow.then(|| (hot.bounds(stay), hot.bounds(&settled)))
@@ -95,8 +124,7 @@ impl Lane {
         let narrow = shares < NARROW_SHARES
             && narrow_money(fixed)
             && narrow_money(account.money_debts())
-            && fit(held())
-            && fit(owed())
+            && fit(held().chain(owed()))
             && marked();
         let kind = match (narrow, owed().next().is_some()) {
             _ if account.contracts.is_empty() => Kind::Nowhere,
@@ -115,7 +143,7 @@ impl Lane {
         match hot.kind {
             Kind::Nowhere => self.columns.remove(account),
             Kind::Words => {
-                let bounds = hot.bounds(&Stay::of(&self.lines(i, market), hot.tier));
+                let bounds = hot.bounds(&self.terms.ladder(hot.terms).stays[hot.tier as usize]);
                 if seated == Kind::Words {
                     let (value, _) = self.columns.value(account, &market.prices);
                     self.columns.rebound(account, value, bounds);
@@ -125,17 +153,10 @@ impl Lane {
                 }
             }
             Kind::Owing => {
-                let Stay { worse, calm, .. } = Stay::of(&self.lines(i, market), hot.tier);
-                let owing = Owing {
-                    account,
-                    fixed: hot.fixed,
-                    money: hot.debts,
-                    worse,
-                    calm,
-                    held: pack(holdings()).into(),
-                    owed: pack(owed(&self.accounts[i].contracts)).into(),
-                };
-                self.columns.seat_owing(owing, &market.prices);
+                let Stay { worse, calm, .. } = self.terms.ladder(hot.terms).stays[hot.tier as usize];
+                let balance = Balance { fixed: hot.fixed, money: hot.debts, worse, calm };
+                let owed = owed(&self.accounts[i].contracts);
+                self.columns.seat_owing(account, holdings(), owed, balance, &market.prices);
             }
             Kind::Full if seated == Kind::Full => {}
             Kind::Full => {
@@ -147,15 +168,44 @@ impl Lane {
 
     /// Judges one account in full and seats it for the next epochs.
     fn judge(&mut self, i: usize, settle: bool, market: &Market) {
-        self.judged += 1;
         let from = self.hot[i].tier;
-        let lines = self.lines(i, market);
+        let lines = self.terms.ladder(self.hot[i].terms).lines;
         let (assets, debts, to) = self.verdict(i, settle, &lines, market);
         self.hot[i].tier = to;
         self.seat(i, market);
         if from != to {
             self.change(i, (from, to), (assets, debts), settle, &lines, market);
         }
+    }
+
+    /// Judges an account that nothing but prices moved, from its row and its line of memory alone;
+    /// gives back one whose debts have left the fast path's range.
+    fn cross(&mut self, i: usize, market: &Market) -> bool {
+        let (account, hot) = (i as u32, &self.hot[i]);
+        let (from, debts) = (hot.tier, hot.debts);
+        if debts <= 0 || debts >= NARROW_MONEY {
+            return false;
+        }
+        let words = self.columns.words(self.columns.seats[i]);
+        let value = market.prices.value(words);
+        let assets = i128::from(hot.fixed + value);
+        let ladder = self.terms.ladder(hot.terms);
+        let to = judge(&ladder.lines, from, assets, debts.into(), false);
+        let bounds = hot.bounds(&ladder.stays[to as usize]);
+        if from != to {
+            let line = boundary(&ladder.lines, from, to);
+            let cause = Journal::by_prices(words, to > from, &self.deltas, market);
+            self.hot[i].tier = to;
+            if let Some(news) = self.news(i, from, market) {
+                let account = self.hot[i].name;
+                let (assets, debts, settlement, count) = (Some(assets), debts.into(), false, 0);
+                let changed =
+                    TierChanged { account, count, from, to, assets, debts, line, settlement, cause };
+                self.tell(i, changed, news);
+            }
+        }
+        self.columns.rebound(account, value, bounds);
+        true
     }
 
     /// A, D and the tier of an account; one without a ratio is given the kind that is judged in full.
@@ -229,13 +279,7 @@ impl Lane {
         lines: &Lines,
         market: &Market,
     ) {
-        let acts = market.policy.restrictions[to as usize];
-        let was = std::mem::replace(&mut self.accounts[i].restricted, acts);
-        let (newly, gone) = (Acts(acts.0 & !was.0), Acts(was.0 & !acts.0));
-        let announced = from.max(to) > Tier::Normal;
-        if !announced && newly.0 == 0 && gone.0 == 0 {
-            return;
-        }
+        let Some(news) = self.news(i, from, market) else { return };
         self.catch_up(i, market);
         let line = boundary(lines, from, to);
         let accrued = self.accrued.get(i).copied().unwrap_or(false);
@@ -243,26 +287,50 @@ impl Lane {
         let view = self.view(i, market);
         let cause = self.journal.cause(i as u32, &crossing, &view);
         let assets = if to == Tier::None { view.assets_and_debts().0 } else { assets };
-        let (name, counters) = (self.names[i], &mut self.accounts[i].counters);
-        counters.tier_changed += u32::from(announced);
-        counters.restricted += u32::from(newly.0 != 0);
-        counters.lifted += u32::from(gone.0 != 0);
-        let count = counters.tier_changed;
-        let changed = announced.then_some(TierChanged {
-            account: name,
-            count,
-            from,
-            to,
-            assets,
-            debts,
-            line,
-            settlement: settle,
-            cause,
-        });
-        let restricted = (newly, counters.restricted);
-        let lifted = (gone, counters.lifted);
-        self.effects.push(LaneEffect { account: name, changed, restricted, lifted, cause });
+        let (account, settlement, count) = (self.hot[i].name, settle, 0);
+        let changed = TierChanged { account, count, from, to, assets, debts, line, settlement, cause };
+        self.tell(i, changed, news);
     }
+
+    /// Sets the restrictions of the tier an account has moved to; none where nothing is to be told.
+    fn news(&mut self, i: usize, from: Tier, market: &Market) -> Option<News> {
+        let hot = &mut self.hot[i];
+        let acts = market.policy.restrictions[hot.tier as usize];
+        let was = std::mem::replace(&mut hot.restricted, acts);
+        let news = News {
+            changed: from.max(hot.tier) > Tier::Normal,
+            restricted: Acts(acts.0 & !was.0),
+            lifted: Acts(was.0 & !acts.0),
+        };
+        (news.changed || news.restricted.0 != 0 || news.lifted.0 != 0).then_some(news)
+    }
+
+    /// Gives the effects of a change of tier, which gets its counter here.
+    fn tell(&mut self, i: usize, mut changed: TierChanged, news: News) {
+        let (key, changes) = (i as u32, &mut self.hot[i].changes);
+        let TierChanged { account, cause, .. } = changed;
+        if news.changed {
+            changes.tier_changed += 1;
+            changed.count = changes.tier_changed;
+            self.effects.push((key, Effect::TierChanged(changed)));
+        }
+        if news.restricted.0 != 0 {
+            changes.restricted += 1;
+            self.effects.push((key, Effect::Restricted(account, news.restricted, cause, changes.restricted)));
+        }
+        if news.lifted.0 != 0 {
+            changes.lifted += 1;
+            self.effects.push((key, Effect::Lifted(account, news.lifted, cause, changes.lifted)));
+        }
+    }
+}
+
+/// What an account's move to another tier has to tell.
+#[derive(Clone, Copy)]
+struct News {
+    changed: bool,
+    restricted: Acts,
+    lifted: Acts,
 }
 
 impl Hot {
@@ -270,7 +338,7 @@ impl Hot {
     fn bounds(&self, stay: &Stay) -> Bounds {
         let debts = i128::from(self.debts);
         let from = |test| clamp_i64(fails_from(test, debts)).saturating_sub(self.fixed);
-        Bounds { lo: from(stay.worse), hi: stay.calm.map_or(Money::MAX, from) }
+        Bounds::new(from(stay.worse), stay.calm.map_or(Money::MAX, from))
     }
 }
 

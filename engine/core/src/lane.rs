@@ -8,7 +8,7 @@ use crate::book::{Account, Contract, Extent, Holdings};
 use crate::causes::{Change, Journal};
 use crate::columns::{Columns, Kind, Looked};
 use crate::draft::Draft;
-use crate::effect::{Acts, CauseKey, CauseKind, Tier, TierChanged};
+use crate::effect::{Acts, CauseKey, CauseKind, Effect, Tier};
 use crate::input::{
     AccountInput, AccountName, ClientClass, Code, CustomerName, LinesPatch, Opening, Order, OrderStatus,
     Receivable, Refusal, SecurityName, refusal,
@@ -17,14 +17,17 @@ use crate::market::Market;
 use crate::metrics::View;
 use crate::num::{Date, MONEY_BOUND, Money, QUANTITY_BOUND, Quantity, Time, clamp_i64};
 use crate::policy::Lines;
+use crate::prices::Deltas;
 use crate::terms::Terms;
 use std::borrow::Cow;
 
 /// Terms a lane keeps, however few accounts it has.
 const FEW_TERMS: usize = 64;
 
-/// What an epoch reads of an account before its books.
+/// What an epoch reads of an account before its books: what a crossing needs comes with one line of
+/// memory.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(crate) struct Hot {
     /// Cash, receivables and other collateral.
     pub fixed: Money,
@@ -37,23 +40,31 @@ pub(crate) struct Hot {
     pub through: Date,
     /// Place of its lines in the lane's terms.
     pub terms: u32,
+    pub name: AccountName,
+    pub changes: Changes,
     pub tier: Tier,
+    /// Acts its tier refuses.
+    pub restricted: Acts,
     /// Every contract is accrued through the market's day, so that `daily` is what a day adds.
     pub even: bool,
-    /// Stands among the lane's accounts with orders.
-    pub ordering: bool,
     /// What kind of row it must have.
     pub kind: Kind,
 }
 
-/// An account's change of tier or of restrictions, before it has its counters.
+/// What an account's tier has come to, as it is saved beside its books.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LaneEffect {
-    pub account: AccountName,
-    pub changed: Option<TierChanged>,
-    pub restricted: (Acts, u32),
-    pub lifted: (Acts, u32),
-    pub cause: crate::effect::Cause,
+pub(crate) struct Standing {
+    pub tier: Tier,
+    pub restricted: Acts,
+    pub changes: Changes,
+}
+
+/// Counters of an account's changes of tier and of restrictions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    pub tier_changed: u32,
+    pub restricted: u32,
+    pub lifted: u32,
 }
 
 /// How an epoch ends for every account.
@@ -73,8 +84,6 @@ pub(crate) enum Close {
 /// A slice of the accounts.
 #[derive(Clone, Debug, Default)]
 pub struct Lane {
-    /// Name of each account, and the account itself.
-    pub(crate) names: Vec<AccountName>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) hot: Vec<Hot>,
     pub(crate) holdings: Holdings,
@@ -86,8 +95,10 @@ pub struct Lane {
     pub(crate) dirty: Vec<u32>,
     pub(crate) dirty_flags: Vec<bool>,
     pub(crate) journal: Journal,
-    /// What the last epoch gave, in order of accounts.
-    pub(crate) effects: Vec<LaneEffect>,
+    /// What the last epoch gave, in order of accounts, each with its account.
+    pub(crate) effects: Vec<(u32, Effect)>,
+    /// What the moves of the epoch do to a share of each security.
+    pub(crate) deltas: Deltas,
     /// Accounts whose debts an accrual of this epoch raised; empty where there was none.
     pub(crate) accrued: Vec<bool>,
     /// Securities without a mark found under accounts with a contract.
@@ -99,7 +110,6 @@ pub struct Lane {
 
 impl Lane {
     pub(crate) fn add(&mut self, name: AccountName, customer: CustomerName, class: ClientClass) {
-        self.names.push(name);
         self.accounts.push(Account::new(customer, class));
         self.hot.push(Hot {
             fixed: 0,
@@ -108,9 +118,11 @@ impl Lane {
             extent: Extent::default(),
             through: Date(i32::MIN),
             terms: self.terms.place(class, &[None; 7]),
+            name,
+            changes: Changes::default(),
             tier: Tier::None,
+            restricted: Acts::default(),
             even: true,
-            ordering: false,
             kind: Kind::Nowhere,
         });
         self.columns.add();
@@ -129,8 +141,7 @@ impl Lane {
     pub(crate) fn restore(
         &mut self,
         name: AccountName,
-        account: Account,
-        tier: Tier,
+        (account, standing): (Account, Standing),
         holdings: &[(SecurityName, Quantity)],
         market: &Market,
     ) {
@@ -142,10 +153,18 @@ impl Lane {
         }
         self.holdings.replace(&mut self.hot[i].extent, holdings);
         let hot = &mut self.hot[i];
-        (hot.tier, hot.through) = (tier, market.accrued());
+        hot.through = market.accrued();
+        (hot.tier, hot.restricted, hot.changes) = (standing.tier, standing.restricted, standing.changes);
         self.resolve(i);
+        self.terms.climb(&market.policy);
         self.refresh(i, market);
         self.seat(i, market);
+    }
+
+    /// What the tier of an account has come to.
+    pub(crate) fn standing(&self, i: usize) -> Standing {
+        let Hot { tier, restricted, changes, .. } = self.hot[i];
+        Standing { tier, restricted, changes }
     }
 
     /// Marks an account to be judged at the end of the epoch.
@@ -567,7 +586,7 @@ impl Lane {
 
     /// Remembers an account whose orders `day_end` must remove.
     fn note_orders(&mut self, i: usize) {
-        if !std::mem::replace(&mut self.hot[i].ordering, true) {
+        if !std::mem::replace(&mut self.accounts[i].ordering, true) {
             self.ordering.push(i as u32);
         }
     }
@@ -575,8 +594,9 @@ impl Lane {
     /// `day_end` removes all orders.
     pub(crate) fn drop_orders(&mut self) {
         for account in self.ordering.drain(..) {
-            self.hot[account as usize].ordering = false;
-            if let Some(extras) = self.accounts[account as usize].extras.as_deref_mut() {
+            let account = &mut self.accounts[account as usize];
+            account.ordering = false;
+            if let Some(extras) = account.extras.as_deref_mut() {
                 extras.orders.clear();
             }
         }

@@ -5,16 +5,20 @@
 //! accounts; a level none of whose bands was left is not looked at at all.
 
 use crate::columns::{
-    Bounds, Columns, Group, Index, Kind, LEVELS, Level, Look, Looked, Owing, Paths, SHIFTS,
+    Balance, Bounds, Columns, Group, Index, Kind, LEVELS, Level, Look, Looked, Paths, SHIFTS, Seat, Shape,
+    names_of_row, spread,
 };
 use crate::input::SecurityName;
 use crate::market::Market;
-use crate::prices::{NAMES, Prices};
+use crate::num::Money;
+use crate::prices::{NAMES, Prices, names};
 
 /// A look at a row through a list costs about as much as so many of them in a pass.
 const LIST_COST: u64 = 12;
+/// Rows of a pass that stay near the processor until those it wants have been looked at.
+const BLOCK: usize = 2048;
 /// Rows whose accounts are read together.
-const BLOCK: usize = 64;
+const GATHER: usize = 64;
 /// Building the lists of a level costs about as much as so many passes over it.
 const BUILD_COST: u64 = 16;
 
@@ -78,16 +82,7 @@ impl Columns {
         market.moves.iter().map(|moved| moved.security).filter(outside).collect()
     }
 
-    /// Lays anew the bands that marks have left; the caller checks every row against them.
-    pub(crate) fn lay_bands(&mut self, market: &Market) {
-        for level in 1..LEVELS {
-            for name in self.left(level, market) {
-                self.levels[level].lay_band(level, name, &market.prices);
-            }
-        }
-    }
-
-    /// Lays every band around the marks as they are, before the first row takes its seat.
+    /// Lays every band around the marks as they are; the caller checks every row against them.
     pub(crate) fn lay_all_bands(&mut self, market: &Market) {
         for (level, of) in self.levels.iter_mut().enumerate() {
             market.listed.iter().for_each(|&name| of.lay_band(level, name, &market.prices));
@@ -126,55 +121,60 @@ impl Columns {
         }
     }
 
-    /// One pass over the rows of a level whose bands were all laid anew.
+    /// One pass over the rows of a level whose bands were all laid anew: their ends follow from the
+    /// value at the marks ([`spread`]), so that a row is read once and against one table.
     fn pass(&mut self, level: usize, market: &Market, found: &mut Vec<u32>) {
-        let mut candidates = std::mem::take(&mut self.found);
-        let of = &self.levels[level];
+        let mut wanted = std::mem::take(&mut self.wanted);
         // Nothing moves to another level where there are none.
         let wider = (self.paths != Paths::Sweep && level + 1 < LEVELS).then(|| SHIFTS[level + 1] - 1);
-        for (width, group) in of.groups.iter().enumerate() {
-            if level == 0 {
-                group.pass_exactly(width, &market.prices, wider, &mut candidates);
-            } else {
-                group.pass_within(width, &of.low, &of.high, wider, &mut candidates);
+        for width in 0..self.levels[level].groups.len() {
+            // From the last block to the first, and backwards within each: a row that leaves is
+            // replaced by one that was passed already.
+            let mut end = self.levels[level].groups[width].accounts.len();
+            while end > 0 {
+                let start = end.saturating_sub(BLOCK);
+                let group = &self.levels[level].groups[width];
+                group.pass(width, start..end, &market.prices, SHIFTS[level], wider, &mut wanted);
+                while let Some(row) = wanted.pop() {
+                    let account = self.levels[level].groups[width].accounts[row as usize];
+                    self.look_at(account, market, found);
+                }
+                end = start;
             }
         }
-        let (low, high) = if level == 0 { (&market.prices, &market.prices) } else { (&of.low, &of.high) };
-        for owing in &of.owing {
-            let room =
-                wider.is_some() && owing.stays(&self.levels[level + 1].low, &self.levels[level + 1].high);
-            if room || !owing.stays(low, high) {
-                candidates.push(owing.account);
-            }
+        let of = &self.levels[level];
+        for (&shape, group) in &of.owing {
+            group.pass_owing(shape, &market.prices, SHIFTS[level], wider, &mut wanted);
         }
-        candidates.extend(of.full.iter().map(|full| full.account));
-        for &account in &candidates {
+        wanted.extend(of.full.iter().map(|full| full.account));
+        for &account in &wanted {
             self.look_at(account, market, found);
         }
-        candidates.clear();
-        self.found = candidates;
+        wanted.clear();
+        self.wanted = wanted;
     }
 
-    /// Looks at the rows of a level that hold a security; gives how many.
+    /// Looks at the rows of a level that a list names; gives how many. Some no longer hold the
+    /// security: a look at them finds nothing.
     fn walk(&mut self, level: usize, name: SecurityName, market: &Market, found: &mut Vec<u32>) -> u64 {
-        let Some(list) = self.levels[level].index.as_mut().and_then(|index| index.take(name.index())) else {
+        let Some(mut list) = self.levels[level].index.as_mut().and_then(|index| index.take(name.index()))
+        else {
             return 0;
         };
-        let mut kept = Vec::with_capacity(list.len());
         let mut looked = 0;
-        for account in list {
-            if self.stands(account, level, name.index()) && !self.seen[account as usize] {
+        let here = |seats: &[Seat], account: u32| {
+            let seat = seats[account as usize];
+            usize::from(seat.level) == level && seat.kind != Kind::Nowhere
+        };
+        list.retain(|&account| {
+            if here(&self.seats, account) {
                 looked += 1;
                 self.look_at(account, market, found);
-                if usize::from(self.seats[account as usize].level) == level {
-                    self.seen[account as usize] = true;
-                    kept.push(account);
-                }
             }
-        }
-        kept.iter().for_each(|&account| self.seen[account as usize] = false);
+            here(&self.seats, account)
+        });
         if let Some(index) = &mut self.levels[level].index {
-            index.give_back(name.index(), kept);
+            index.give_back(name.index(), list);
         }
         looked
     }
@@ -182,49 +182,54 @@ impl Columns {
     /// Whether an entry of a list still says the truth.
     fn stands(&self, account: u32, level: usize, name: usize) -> bool {
         let seat = self.seats[account as usize];
-        let (of, row) = (&self.levels[level], seat.row as usize);
         usize::from(seat.level) == level
             && match seat.kind {
                 Kind::Nowhere => false,
-                Kind::Words => self.words(seat).iter().any(|&word| word as usize & (NAMES - 1) == name),
-                Kind::Owing => of.owing[row].names().contains(&name),
-                Kind::Full => of.full[row].names.contains(&name),
+                Kind::Words | Kind::Owing => {
+                    self.words(seat).iter().any(|&word| word as usize & (NAMES - 1) == name)
+                }
+                Kind::Full => self.levels[level].full[seat.row as usize].names.contains(&name),
             }
     }
 
-    /// Tests one row exactly at the marks; one that stays is given the widest level that holds it.
+    /// Tests one row exactly at the marks; one that stays is given the widest level that holds it,
+    /// a wider one than its own only where there is room for twice its band.
     fn look_at(&mut self, account: u32, market: &Market, found: &mut Vec<u32>) {
-        match self.kind(account) {
-            Kind::Nowhere => {}
+        let seat = self.seats[account as usize];
+        let (words, at) = (self.words(seat), usize::from(seat.level));
+        let level = match seat.kind {
+            Kind::Nowhere => return,
             Kind::Words => {
-                let (value, bounds) = self.value(account, &market.prices);
-                if bounds.contain(value) {
-                    self.rebound(account, value, bounds);
-                } else {
-                    found.push(account);
-                }
-            }
-            Kind::Owing => {
-                let seat = self.seats[account as usize];
-                let owing = &self.levels[usize::from(seat.level)].owing[seat.row as usize];
-                if !owing.stays(&market.prices, &market.prices) {
+                let (value, bounds) = (market.prices.value(words), self.bounds(seat));
+                if !bounds.contain(value) {
                     found.push(account);
                     return;
                 }
-                let level = self.level_of_owing(owing, &market.prices);
-                if level != usize::from(seat.level) {
-                    let owing = owing.clone();
-                    self.leave(usize::from(seat.level), owing.names().into_iter());
-                    self.vacate(account);
-                    self.put_owing(level, owing);
-                }
+                let room = SHIFTS.get(at + 1).is_some_and(|&next| bounds.slack(value) >= value >> (next - 1));
+                self.level_for(words, value, bounds, if room { LEVELS - 1 } else { at })
             }
-            Kind::Full => found.push(account),
+            Kind::Owing => {
+                let held = words.len() - usize::from(seat.owed);
+                let balance = self.levels[at].owing[&(seat.width, seat.owed)].keeps[seat.row as usize];
+                if !balance.stays_at(words, held, &market.prices) {
+                    found.push(account);
+                    return;
+                }
+                self.level_of_owing(words, held, &balance, &market.prices)
+            }
+            Kind::Full => {
+                found.push(account);
+                return;
+            }
+        };
+        if level != at {
+            self.move_to(account, level);
         }
     }
 
-    /// Gives every row of words that keeps its tier its bounds of now: those it is seated with, and
-    /// those it must lie in besides. Finds the rows that do not, and all rows of other kinds.
+    /// Gives every row of an account whose debts stand still its bounds of now, all bands having been
+    /// laid anew: those it is seated with, and those it must lie in besides. Finds the rows that do
+    /// not, and all rows of other kinds.
     pub(crate) fn keep<T: Copy>(
         &mut self,
         marks: &Prices,
@@ -233,38 +238,36 @@ impl Columns {
         found: &mut Vec<u32>,
     ) {
         let mut moving = Vec::new();
-        let mut block = Vec::with_capacity(BLOCK);
+        let mut block = Vec::with_capacity(GATHER);
+        let levels = if self.paths == Paths::Sweep { 1 } else { LEVELS };
         for (level, of) in self.levels.iter_mut().enumerate() {
-            let (low, high) = if level == 0 { (marks, marks) } else { (&of.low, &of.high) };
+            let wider = SHIFTS[..levels].get(level + 1).map(|next| next - 1);
             for (width, group) in of.groups.iter_mut().enumerate() {
-                for first in (0..group.accounts.len()).step_by(BLOCK) {
-                    let accounts = &group.accounts[first..(first + BLOCK).min(group.accounts.len())];
+                let Group { accounts, keeps, words } = group;
+                for (first, accounts) in (0..).step_by(GATHER).zip(accounts.chunks(GATHER)) {
                     // Nothing but loads, so that many are on their way from memory at once.
                     block.clear();
                     block.extend(accounts.iter().map(|&account| by_account[account as usize]));
                     for (row, (&account, of)) in (first..).zip(accounts.iter().zip(&block)) {
-                        let words = &group.words[row * width..(row + 1) * width];
-                        let (least, most) = (low.value(words), high.value(words));
-                        match bounds_of(of) {
-                            Some((bounds, and)) if bounds.within(least, most) && and.within(least, most) => {
-                                group.bounds[row] = bounds;
+                        let value = marks.value(&words[row * width..(row + 1) * width]);
+                        match bounds_of(of).filter(|(a, b)| a.contain(value) && b.contain(value)) {
+                            Some((bounds, _)) => {
+                                keeps[row] = bounds;
+                                if !settled(bounds, value, SHIFTS[level], wider) {
+                                    moving.push(account);
+                                }
                             }
-                            Some((bounds, and)) => moving.push((account, bounds, and)),
                             None => found.push(account),
                         }
                     }
                 }
             }
-            found.extend(of.owing.iter().map(|owing| owing.account));
+            found.extend(of.owing.values().flat_map(|group| &group.accounts));
             found.extend(of.full.iter().map(|full| full.account));
         }
-        for (account, bounds, and) in moving {
-            let (value, _) = self.value(account, marks);
-            if bounds.contain(value) && and.contain(value) {
-                self.rebound(account, value, bounds);
-            } else {
-                found.push(account);
-            }
+        for account in moving {
+            let (value, bounds) = self.value(account, marks);
+            self.rebound(account, value, bounds);
         }
     }
 
@@ -272,12 +275,20 @@ impl Columns {
         if self.levels[level].index.is_some() {
             return;
         }
-        let of = &self.levels[level];
-        let accounts = of.groups.iter().flat_map(|group| group.accounts.iter().copied());
-        let others = of.owing.iter().map(|o| o.account).chain(of.full.iter().map(|f| f.account));
         let mut index = Index::default();
-        for account in accounts.chain(others) {
-            self.names_of(account).into_iter().for_each(|name| index.push(name, account));
+        let of = &self.levels[level];
+        for (width, group) in of.groups.iter().enumerate().filter(|(width, _)| *width > 0) {
+            for (row, &account) in group.words.chunks_exact(width).zip(&group.accounts) {
+                names(row).for_each(|name| index.push(name, account));
+            }
+        }
+        for (shape, group) in &of.owing {
+            for (row, &account) in group.words.chunks_exact(shape.0.into()).zip(&group.accounts) {
+                names_of_row(row).into_iter().for_each(|name| index.push(name, account));
+            }
+        }
+        for full in &of.full {
+            full.names.iter().for_each(|&name| index.push(name, full.account));
         }
         self.levels[level].index = Some(index);
     }
@@ -297,7 +308,7 @@ impl Columns {
                 let rows = group.words.chunks_exact(width).zip(&group.accounts);
                 found.extend(rows.filter(|(row, _)| at < NAMES && holds(row)).map(|(_, &account)| account));
             }
-            found.extend(of.owing.iter().map(|owing| owing.account));
+            found.extend(of.owing.values().flat_map(|group| &group.accounts));
             found.extend(of.full.iter().map(|full| full.account));
         }
         found.retain(|&account| self.stands(account, self.seats[account as usize].level.into(), at));
@@ -308,17 +319,24 @@ impl Columns {
 
     /// Accounts whose tier other prices than the marks may change.
     pub(crate) fn unsettled(&self, market: &Market) -> Vec<u32> {
-        let mut found = Vec::new();
+        let (mut found, mut wanted) = (Vec::new(), Vec::new());
         for of in &self.levels {
             for (width, group) in of.groups.iter().enumerate() {
                 if market.giants > 0 {
                     found.extend(&group.accounts);
+                    continue;
+                }
+                let rows = 0..group.accounts.len();
+                group.pass(width, rows, &market.prices, SHIFTS[0], None, &mut wanted);
+                found.extend(wanted.drain(..).map(|row| group.accounts[row as usize]));
+            }
+            for (&shape, group) in &of.owing {
+                if market.giants > 0 {
+                    found.extend(&group.accounts);
                 } else {
-                    group.pass_exactly(width, &market.prices, None, &mut found);
+                    group.pass_owing(shape, &market.prices, SHIFTS[0], None, &mut found);
                 }
             }
-            let stays = |owing: &&Owing| market.giants > 0 || !owing.stays(&market.prices, &market.prices);
-            found.extend(of.owing.iter().filter(stays).map(|owing| owing.account));
             found.extend(of.full.iter().map(|full| full.account));
         }
         found
@@ -378,6 +396,14 @@ impl Level {
     }
 }
 
+/// Whether a row is at the level for its distance from its bounds: it lies within the band, and has no
+/// room for twice the next one's.
+#[inline(always)]
+fn settled(bounds: Bounds, value: Money, own: u32, wider: Option<u32>) -> bool {
+    let slack = bounds.slack(value);
+    slack >= value >> own && wider.is_none_or(|wider| slack < value >> wider)
+}
+
 /// Calls a pass with the width of its rows known when compiling, so that no loop over words has a
 /// length to guess.
 macro_rules! by_width {
@@ -390,46 +416,47 @@ macro_rules! by_width {
     };
 }
 
-macro_rules! pass_by_width {
-    ($group:ident, $width:ident, |$rows:ident| $pass:expr) => {
-        by_width!($width, $group.words, |$rows| $pass,
-            1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24)
-    };
-}
-
-impl Group {
-    /// Rows whose value has left its bounds, and those with room for twice a band of `wider`.
-    fn pass_exactly(&self, width: usize, marks: &Prices, wider: Option<u32>, found: &mut Vec<u32>) {
-        pass_by_width!(self, width, |rows| {
-            for ((row, bounds), &account) in rows.zip(&self.bounds).zip(&self.accounts) {
-                let value = marks.value(row);
-                let room = wider.is_some_and(|shift| bounds.slack(value) >= value >> shift);
-                if room || !bounds.contain(value) {
-                    found.push(account);
-                }
-            }
-        });
-    }
-
-    /// Rows that the bands, all fresh, no longer hold, and those with room for twice a band of `wider`.
-    fn pass_within(
+impl Group<Bounds> {
+    /// Names the rows of a range that are not at the level of a band, were it laid at these prices.
+    fn pass(
         &self,
         width: usize,
-        low: &Prices,
-        high: &Prices,
+        range: std::ops::Range<usize>,
+        marks: &Prices,
+        own: u32,
         wider: Option<u32>,
-        found: &mut Vec<u32>,
+        wanted: &mut Vec<u32>,
     ) {
-        pass_by_width!(self, width, |rows| {
-            for ((row, bounds), &account) in rows.zip(&self.bounds).zip(&self.accounts) {
-                let (least, most) = (low.value(row), high.value(row));
-                // The bands are fresh, so the value at the marks is in the middle.
-                let value = least + (most - least) / 2;
-                let room = wider.is_some_and(|shift| bounds.slack(value) >= value >> shift);
-                if room || !bounds.within(least, most) {
-                    found.push(account);
+        let words = &self.words[range.start * width..range.end * width];
+        let keeps = &self.keeps[range.clone()];
+        by_width!(width, words, |rows| {
+            for (row, (words, &bounds)) in (range.start as u32..).zip(rows.zip(keeps)) {
+                if !settled(bounds, marks.value(words), own, wider) {
+                    wanted.push(row);
                 }
             }
-        });
+        }, 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24);
+    }
+}
+
+impl Group<Balance> {
+    /// Names the accounts whose rows are not at the level of a band, were it laid at these prices.
+    fn pass_owing(
+        &self,
+        (width, owed): Shape,
+        marks: &Prices,
+        own: u32,
+        wider: Option<u32>,
+        wanted: &mut Vec<u32>,
+    ) {
+        let rows = self.words.chunks_exact(width.into());
+        for ((words, balance), &account) in rows.zip(&self.keeps).zip(&self.accounts) {
+            let (held, owed) = words.split_at(usize::from(width - owed));
+            let (held, owed) = (marks.value(held), marks.value(owed));
+            let stays = |shift| balance.stays(spread(held, shift), spread(owed, shift));
+            if !stays(own) || wider.is_some_and(stays) {
+                wanted.push(account);
+            }
+        }
     }
 }

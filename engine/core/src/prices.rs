@@ -54,6 +54,36 @@ impl Prices {
     }
 }
 
+/// What the moves of an epoch do to a share of every security a word can name; 0 where its price
+/// stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Deltas(Box<[i32; NAMES]>);
+
+impl Default for Deltas {
+    fn default() -> Self {
+        Deltas(Box::new([0; NAMES]))
+    }
+}
+
+impl Deltas {
+    /// Sets the move of a security that a word can name; prices are below 2³¹.
+    pub(crate) fn set(&mut self, name: SecurityName, delta: i32) {
+        if let Some(at) = self.0.get_mut(name.index()) {
+            *at = delta;
+        }
+    }
+
+    /// What the moves do to the value of each security of a row. Below 2⁶¹: a row has fewer than 2³⁰
+    /// shares.
+    pub(crate) fn parts<'a>(&'a self, words: &'a [u32]) -> impl Iterator<Item = (SecurityName, Money)> + 'a {
+        let name = |word: u32| word as usize & (NAMES - 1);
+        words.chunk_by(move |a, b| name(*a) == name(*b)).map(move |run| {
+            let shares: Money = run.iter().map(|&word| Money::from(word >> NAME_BITS)).sum();
+            (SecurityName(name(run[0]) as u32), shares.wrapping_mul(Money::from(self.0[name(run[0])])))
+        })
+    }
+}
+
 /// Whether holdings fit the words of a row.
 pub(crate) fn fit(mut holdings: impl Iterator<Item = (SecurityName, Quantity)>) -> bool {
     let words = holdings.try_fold(0, |sum: Quantity, (name, quantity)| {

@@ -14,7 +14,7 @@ use crate::input::{
     Exchange, GroupName, IndexName, Line, LinesPatch, Order, OrderStatus, Receivable, SecurityName,
     SecurityRecord, Side, SourceName,
 };
-use crate::lane::Lane;
+use crate::lane::{Changes, Lane, Standing};
 use crate::market::{Market, Security, Stored};
 use crate::num::{Date, Quantity, Time};
 use crate::policy::{
@@ -45,7 +45,6 @@ codec!(Receivable { amount, pay_date });
 codec!(Order { order, side, security, price, status, remaining });
 codec!(LinesPatch { lines, sale_floor, deadline_days, deadline_minute, call_basis, immediate_basis });
 codec!(Extras { lines, orders, receivables });
-codec!(Counters { tier_changed, restricted, lifted, suspect, against_restriction });
 codec!(Stored { price, set });
 codec!(SecurityRecord {
     security,
@@ -113,28 +112,35 @@ codec!(BoardRow { from, to, board, class, tick, limit, limit_st });
 codec!(Rules { boards, caps, minimums, restrictions, line_presets });
 codec!(Source { highest, ids, gaps, refusals, refused });
 
-/// An account with its tier, which the lane keeps apart.
-fn put_account(account: &Account, tier: Tier, out: &mut Vec<u8>) {
-    let Account { cash, other, contracts, extras, customer, counters, class, restricted, suspect } = account;
+/// An account with what its tier has come to, which the lane keeps apart.
+fn put_account(account: &Account, standing: Standing, out: &mut Vec<u8>) {
+    // Whether it has orders says who has them.
+    let Account { cash, other, contracts, extras, customer, counters, class, suspect, ordering: _ } = account;
+    let Standing { tier, restricted, changes } = standing;
     cash.put(out);
     other.put(out);
     contracts.put(out);
     extras.put(out);
     customer.put(out);
-    counters.put(out);
+    [changes.tier_changed, changes.restricted, changes.lifted].iter().for_each(|count| count.put(out));
+    [counters.suspect, counters.against_restriction].iter().for_each(|count| count.put(out));
     class.put(out);
     tier.put(out);
     restricted.put(out);
     suspect.put(out);
 }
 
-fn get_account(input: &mut &[u8]) -> Result<(Account, Tier), Corrupt> {
+fn get_account(input: &mut &[u8]) -> Result<(Account, Standing), Corrupt> {
     let (cash, other, contracts) = (Codec::get(input)?, Codec::get(input)?, Codec::get(input)?);
-    let (extras, customer, counters) = (Codec::get(input)?, Codec::get(input)?, Codec::get(input)?);
+    let (extras, customer) = (Codec::get(input)?, Codec::get(input)?);
+    let [tier_changed, restricted, lifted] = [u32::get(input)?, u32::get(input)?, u32::get(input)?];
+    let changes = Changes { tier_changed, restricted, lifted };
+    let counters = Counters { suspect: Codec::get(input)?, against_restriction: Codec::get(input)? };
     let (class, tier) = (Codec::get(input)?, Codec::get(input)?);
     let (restricted, suspect) = (Codec::get(input)?, Codec::get(input)?);
-    let account = Account { cash, other, contracts, extras, customer, counters, class, restricted, suspect };
-    Ok((account, tier))
+    let ordering = false;
+    let account = Account { cash, other, contracts, extras, customer, counters, class, suspect, ordering };
+    Ok((account, Standing { tier, restricted, changes }))
 }
 
 impl Codec for Line {
@@ -262,8 +268,8 @@ impl std::fmt::Display for StateHash {
 impl Lane {
     /// The canonical bytes of one account: name, books, holdings in order of entry.
     fn put_account(&self, i: usize, market: &Market, out: &mut Vec<u8>) {
-        self.names[i].put(out);
-        put_account(&self.accrued_account(i, market), self.hot[i].tier, out);
+        self.hot[i].name.put(out);
+        put_account(&self.accrued_account(i, market), self.standing(i), out);
         let (securities, quantities) = self.holdings.of(self.hot[i].extent);
         put_all(securities.iter(), out);
         put_all(quantities.iter(), out);
@@ -326,12 +332,12 @@ impl Engine {
         engine.lanes.iter_mut().for_each(|lane| lane.columns.lay_all_bands(&engine.market));
         for ordinal in 0..accounts {
             let name = AccountName::get(input)?;
-            let (account, tier) = get_account(input)?;
+            let account = get_account(input)?;
             let securities: Vec<SecurityName> = Codec::get(input)?;
             let quantities: Vec<Quantity> = Codec::get(input)?;
             let holdings: Vec<_> = securities.into_iter().zip(quantities).collect();
             let (lane, _) = engine.place(ordinal);
-            engine.lanes[lane].restore(name, account, tier, &holdings, &engine.market);
+            engine.lanes[lane].restore(name, account, &holdings, &engine.market);
         }
         if input.is_empty() { Ok(engine) } else { Err(Corrupt) }
     }

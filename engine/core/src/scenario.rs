@@ -216,12 +216,12 @@ impl Engine {
     pub fn alone(&self, ordinal: u32) -> Engine {
         let (lane, i) = self.place(ordinal);
         let lane = &self.lanes[lane];
-        let name = lane.names[i];
+        let name = lane.hot[i].name;
         let mut alone = Lane::default();
         alone.columns.lay_all_bands(&self.market);
         let holdings: Vec<_> = lane.holdings.iter(lane.hot[i].extent).collect();
         let account = lane.accrued_account(i, &self.market).into_owned();
-        alone.restore(name, account, lane.hot[i].tier, &holdings, &self.market);
+        alone.restore(name, (account, lane.standing(i)), &holdings, &self.market);
         let mut ordinals = vec![None; name.index() + 1];
         ordinals[name.index()] = Some(0);
         let waiting = self.waiting.iter().filter(|((_, of), _)| *of == ordinal);

@@ -8,6 +8,13 @@ use crate::input::{ClientClass, Line};
 use crate::policy::{Lines, Policy};
 use crate::tiers::Stay;
 
+/// The lines of one combination of terms, and what keeps each tier under them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ladder {
+    pub lines: Lines,
+    pub stays: [Stay; Tier::ALL.len()],
+}
+
 /// Lines an agreement states, in the order of [`crate::policy::LineName`].
 type Stated = [Option<Line>; 7];
 
@@ -16,12 +23,14 @@ type Stated = [Option<Line>; 7];
 pub(crate) struct Terms {
     places: BTreeMap<(ClientClass, Stated), u32>,
     all: Vec<(ClientClass, Stated)>,
+    /// Of the first so many combinations, under the policy in force.
+    ladders: Vec<Ladder>,
 }
 
 impl Terms {
     /// The place of a class and of the lines of an agreement.
     pub(crate) fn place(&mut self, class: ClientClass, stated: &Stated) -> u32 {
-        let Terms { places, all } = self;
+        let Terms { places, all, .. } = self;
         *places.entry((class, *stated)).or_insert_with(|| {
             all.push((class, *stated));
             all.len() as u32 - 1
@@ -39,12 +48,22 @@ impl Terms {
         policy.lines_of(*class).with(stated)
     }
 
-    /// What keeps each tier, place by place.
-    pub(crate) fn stays(&self, policy: &Policy) -> Vec<[Stay; Tier::ALL.len()]> {
-        let stays = |place| {
-            let lines = self.lines(place, policy);
-            std::array::from_fn(|tier| Stay::of(&lines, Tier::ALL[tier]))
-        };
-        (0..self.all.len() as u32).map(stays).collect()
+    /// The policy is about to change: what was worked out under it counts no more.
+    pub(crate) fn forget_policy(&mut self) {
+        self.ladders.clear();
+    }
+
+    /// Works out the ladders of the combinations that came since it last did.
+    pub(crate) fn climb(&mut self, policy: &Policy) {
+        for place in self.ladders.len()..self.all.len() {
+            let lines = self.lines(place as u32, policy);
+            let stays = std::array::from_fn(|tier| Stay::of(&lines, Tier::ALL[tier]));
+            self.ladders.push(Ladder { lines, stays });
+        }
+    }
+
+    /// The ladder of a place that was [climbed](Terms::climb).
+    pub(crate) fn ladder(&self, place: u32) -> &Ladder {
+        &self.ladders[place as usize]
     }
 }

@@ -239,12 +239,11 @@ impl Engine {
         scope: &mut Scope,
         out: &mut Out,
     ) -> Verdict {
-        let id = epoch.id_of(entry);
         let malformed = matches!(entry.body, Body::Refused { code: Code::Malformed, .. });
         let foreign = matches!(entry.body, Body::Refused { code: Code::Version, .. });
         if let (Some(source), true, false) = (entry.source, entry.identified, malformed) {
             // Another version is refused before the check, and spends its id.
-            match (self.source(source).see(entry.source_seq, id), foreign) {
+            match (self.source(source).see(entry.source_seq, epoch.id_of(entry)), foreign) {
                 (_, true) | (Seen::New, _) => {}
                 (Seen::Before, _) => return Verdict::Duplicate,
                 (Seen::Gap(last), _) => {
@@ -269,6 +268,7 @@ impl Engine {
                 Verdict::Accepted
             }
             Err(Refusal { code, detail }) => {
+                let id = epoch.id_of(entry);
                 let count = match entry.source {
                     Some(source) => self.source(source).count_refusal(id),
                     None => self.nameless.count_refusal(id),
@@ -458,7 +458,7 @@ impl Engine {
             return Err(refusal(Code::DateOrder, "the day was started or ended already"));
         }
         let from = self.market.accrued();
-        self.market.day_starts.push(day);
+        self.market.start_day(day);
         let market = &self.market;
         exec.run(&mut self.lanes, &|lane| lane.accrue(from, market));
         for ((ex_date, security), actions) in self.market.actions_due(day) {

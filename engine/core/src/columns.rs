@@ -174,6 +174,21 @@ pub(crate) struct Looked {
     pub lists: u32,
 }
 
+/// Bytes that the rows use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ColumnBytes {
+    /// Securities held or owed, row by row.
+    pub positions: u64,
+    /// What is held and owed.
+    pub words: u64,
+    /// What is tested.
+    pub bounds: u64,
+    /// Which account a row is of, and where the row of an account is.
+    pub accounts: u64,
+    /// Lists of who holds what, as far as there are any.
+    pub lists: u64,
+}
+
 /// The columns of a lane.
 #[derive(Clone, Debug)]
 pub(crate) struct Columns {
@@ -207,6 +222,32 @@ impl Columns {
     pub(crate) fn add(&mut self) {
         self.seats.push(Seat::default());
         self.seen.push(false);
+    }
+
+    /// Adds what the rows use.
+    pub(crate) fn add_bytes(&self, to: &mut ColumnBytes) {
+        to.accounts += size_of_val(&*self.seats) as u64;
+        for of in &self.levels {
+            for (width, group) in of.groups.iter().enumerate() {
+                let rows = group.words.chunks(width.max(1));
+                to.positions += rows.map(|row| names(row).count() as u64).sum::<u64>();
+                to.words += size_of_val(&*group.words) as u64;
+                to.bounds += size_of_val(&*group.bounds) as u64;
+                to.accounts += size_of_val(&*group.accounts) as u64;
+            }
+            for owing in &of.owing {
+                to.positions += owing.names().len() as u64;
+                to.words += (size_of_val(&*owing.held) + size_of_val(&*owing.owed)) as u64;
+                to.bounds += size_of::<Owing>() as u64;
+            }
+            for full in &of.full {
+                to.positions += full.names.len() as u64;
+                to.words += (size_of::<Full>() + size_of_val(&*full.names)) as u64;
+            }
+            for list in of.index.iter().flat_map(|index| &index.lists) {
+                to.lists += size_of_val(&**list) as u64;
+            }
+        }
     }
 
     pub(crate) fn kind(&self, account: u32) -> Kind {

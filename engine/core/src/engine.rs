@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::actions::{ActionGroup, PendingAction};
-use crate::columns::Paths;
+use crate::columns::{ColumnBytes, Paths};
 use crate::dedup::{Seen, Source};
 use crate::effect::{Act, Alarm, Effect, Figures, Out, Tier, Verdict};
 use crate::input::{
@@ -177,6 +177,14 @@ impl Engine {
             suspect: account.suspect,
             figures: lane.view(i, &self.market).figures(),
         }
+    }
+
+    /// What the columns of all lanes use.
+    #[must_use]
+    pub fn column_bytes(&self) -> ColumnBytes {
+        let mut bytes = ColumnBytes::default();
+        self.lanes.iter().for_each(|lane| lane.columns.add_bytes(&mut bytes));
+        bytes
     }
 
     /// When the next timer fires.

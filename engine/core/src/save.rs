@@ -24,6 +24,8 @@ use crate::rules::{BoardRow, CapCondition, CapRow, LinePresetRow, MinimumRow, Re
 
 /// First bytes of a saved state: the format's name and version.
 const HEADER: &[u8; 8] = b"PLIMST02";
+/// Bytes after which a piece is given away.
+const PIECE: usize = 1 << 20;
 
 codec!(newtype AccountName, SecurityName, IndexName, GroupName, SourceName, CustomerName, ContractName, Date, Time, Acts);
 codec!(words Class, Board, ClientClass, ContractSide, Side, OrderStatus, Basis, Tier, ActionKind, Exchange,
@@ -327,14 +329,25 @@ impl Engine {
     /// The whole state as bytes, the same for any number of lanes.
     #[must_use]
     pub fn save(&self) -> Vec<u8> {
-        let mut out = HEADER.to_vec();
-        self.put_shared(&mut out);
-        self.accounts.put(&mut out);
-        for ordinal in 0..self.accounts {
-            let (lane, i) = self.place(ordinal);
-            self.lanes[lane].put_account(i, &self.market, &mut out);
-        }
+        let mut out = Vec::new();
+        self.save_to(|bytes| out.extend_from_slice(bytes));
         out
+    }
+
+    /// The bytes of [`Engine::save`], piece by piece.
+    pub fn save_to(&self, mut sink: impl FnMut(&[u8])) {
+        let mut bytes = HEADER.to_vec();
+        self.put_shared(&mut bytes);
+        self.accounts.put(&mut bytes);
+        for ordinal in 0..self.accounts {
+            if bytes.len() >= PIECE {
+                sink(&bytes);
+                bytes.clear();
+            }
+            let (lane, i) = self.place(ordinal);
+            self.lanes[lane].put_account(i, &self.market, &mut bytes);
+        }
+        sink(&bytes);
     }
 
     /// The state that [`Engine::save`] gave, over a number of lanes.

@@ -57,6 +57,15 @@ pub struct FeedEpoch {
     pub facts: Vec<Fact>,
 }
 
+/// What a mixed feed reports after each snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Facts of an epoch.
+    pub at_once: usize,
+    /// Epochs of facts before the next snapshot.
+    pub epochs: u64,
+}
+
 /// Snapshots of the crash, down and half of the way up.
 const CRASH_SNAPSHOTS: usize = 200;
 /// The common fall, in 1/2²⁰, after which an account at the median ratio of 2.70 has 1.80: there,
@@ -69,7 +78,7 @@ const SWING: i64 = 3;
 pub struct Feed<'a> {
     kind: FeedKind,
     prices: Prices<'a>,
-    counter: Option<(Counter<'a>, usize)>,
+    counter: Option<(Counter<'a>, Facts)>,
     path: Path,
     dice: Dice,
     epochs: u64,
@@ -90,9 +99,9 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// Lets a mixed feed report so many facts after each snapshot (30 000 are 10 000 a second).
+    /// Lets a mixed feed report facts after each snapshot (30 000 are 10 000 a second).
     #[must_use]
-    pub fn with_counter(mut self, counter: Counter<'a>, facts: usize) -> Self {
+    pub fn with_counter(mut self, counter: Counter<'a>, facts: Facts) -> Self {
         self.counter = Some((counter, facts));
         self
     }
@@ -109,8 +118,8 @@ impl<'a> Feed<'a> {
                 into.ticks.push(Tick { security, price: self.prices.price(security) });
                 return;
             }
-            (FeedKind::Mixed, Some((counter, facts))) if self.epochs.is_multiple_of(2) => {
-                into.facts.extend((0..*facts).filter_map(|_| counter.fact(&self.prices)));
+            (FeedKind::Mixed, Some((counter, facts))) if self.epochs % (facts.epochs + 1) != 1 => {
+                into.facts.extend((0..facts.at_once).filter_map(|_| counter.fact(&self.prices)));
                 return;
             }
             (FeedKind::Adversarial, _) => {

@@ -27,7 +27,7 @@ pub use book::{Account, Book, Debt, Holding};
 pub use config::{BrokerError, Config, Profile, Scenario};
 pub use counter::{ContractName, Counter, Fact, FactEvent};
 pub use entries::{account_entry, account_name, contract_name, fact_entry, lines_entry, opening_entry};
-pub use feed::{Feed, FeedEpoch, FeedKind, Tick};
+pub use feed::{Facts, Feed, FeedEpoch, FeedKind, Tick};
 pub use figures::{BookFigures, DayFigures, Manifest, Written};
 pub use generate::generate;
 pub use prices::Prices;

@@ -1,6 +1,6 @@
 //! Feeds move as their kinds say.
 
-use plimsoll_broker::{Book, Counter, Feed, FeedEpoch, FeedKind, Profile, Universe};
+use plimsoll_broker::{Book, Counter, Facts, Feed, FeedEpoch, FeedKind, Profile, Universe};
 use plimsoll_engine::num::Date;
 
 const FIRST_DAY: Date = Date(20_472);
@@ -80,7 +80,8 @@ fn a_mixed_feed_has_facts_between_snapshots() {
     let universe = universe();
     let book = Book::new(&universe, 5, 500, Profile::Stress, 8, FIRST_DAY);
     let counter = Counter::new(&book, 5, Profile::Stress, FIRST_DAY);
-    let mut feed = Feed::new(FeedKind::Mixed, &universe, 1).with_counter(counter, 300);
+    let mut feed =
+        Feed::new(FeedKind::Mixed, &universe, 1).with_counter(counter, Facts { at_once: 300, epochs: 1 });
     let (snapshot, facts) = (run(&mut feed, 1), run(&mut feed, 1));
     assert!(snapshot.facts.is_empty() && !snapshot.ticks.is_empty());
     assert!(facts.ticks.is_empty() && facts.facts.len() > 200);

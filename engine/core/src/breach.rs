@@ -115,7 +115,8 @@ impl Market {
         if there(i128::from(self.mark(name)?)) {
             return Some(0);
         }
-        let (tick, mut close) = (self.tick(name), i128::from(security.previous.or(security.last)?.price));
+        let tape = self.tape(name)?;
+        let (tick, mut close) = (self.tick(name), i128::from(tape.previous.or(tape.last)?.price));
         for day in 1..=MOST_LIMIT_DAYS {
             let limited = close * (if falls { ONE_BP - limit } else { ONE_BP + limit });
             let next = div_half_up(limited, ONE_BP * tick) * tick;

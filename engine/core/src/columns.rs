@@ -161,6 +161,15 @@ impl<T> Group<T> {
         self.accounts.get(row).copied()
     }
 
+    /// Adds what its rows use.
+    fn add_bytes(&self, width: usize, to: &mut ColumnBytes) {
+        let rows = self.words.chunks(width.max(1));
+        to.positions += rows.map(|row| names(row).count() as u64).sum::<u64>();
+        to.words += size_of_val(&*self.words) as u64;
+        to.bounds += size_of_val(&*self.keeps) as u64;
+        to.accounts += size_of_val(&*self.accounts) as u64;
+    }
+
     pub(crate) fn row(&self, row: usize, width: usize) -> &[u32] {
         &self.words[row * width..(row + 1) * width]
     }
@@ -224,6 +233,21 @@ pub(crate) struct Looked {
     pub lists: u32,
 }
 
+/// Bytes that the rows use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ColumnBytes {
+    /// Securities held or owed, row by row.
+    pub positions: u64,
+    /// What is held and owed.
+    pub words: u64,
+    /// What is tested.
+    pub bounds: u64,
+    /// Which account a row is of, and where the row of an account is.
+    pub accounts: u64,
+    /// Lists of who holds what, as far as there are any.
+    pub lists: u64,
+}
+
 /// The columns of a lane.
 #[derive(Clone, Debug)]
 pub(crate) struct Columns {
@@ -257,6 +281,26 @@ impl Columns {
     /// Makes room for one more account.
     pub(crate) fn add(&mut self) {
         self.seats.push(Seat::default());
+    }
+
+    /// Adds what the rows use.
+    pub(crate) fn add_bytes(&self, to: &mut ColumnBytes) {
+        to.accounts += size_of_val(&*self.seats) as u64;
+        for of in &self.levels {
+            for (width, group) in of.groups.iter().enumerate() {
+                group.add_bytes(width, to);
+            }
+            for (&(width, _), group) in &of.owing {
+                group.add_bytes(width.into(), to);
+            }
+            for full in &of.full {
+                to.positions += full.names.len() as u64;
+                to.words += (size_of::<Full>() + size_of_val(&*full.names)) as u64;
+            }
+            for list in of.index.iter().flat_map(|index| &index.lists) {
+                to.lists += size_of_val(&**list) as u64;
+            }
+        }
     }
 
     pub(crate) fn kind(&self, account: u32) -> Kind {

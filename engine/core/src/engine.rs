@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::actions::{ActionGroup, PendingAction};
-use crate::columns::Paths;
+use crate::columns::{ColumnBytes, Paths};
 use crate::dedup::{Seen, Source};
 use crate::effect::{Act, Alarm, Effect, Figures, Out, Tier, Verdict};
 use crate::input::{
@@ -179,6 +179,14 @@ impl Engine {
         }
     }
 
+    /// What the columns of all lanes use.
+    #[must_use]
+    pub fn column_bytes(&self) -> ColumnBytes {
+        let mut bytes = ColumnBytes::default();
+        self.lanes.iter().for_each(|lane| lane.columns.add_bytes(&mut bytes));
+        bytes
+    }
+
     /// When the next timer fires.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
@@ -239,12 +247,11 @@ impl Engine {
         scope: &mut Scope,
         out: &mut Out,
     ) -> Verdict {
-        let id = epoch.id_of(entry);
         let malformed = matches!(entry.body, Body::Refused { code: Code::Malformed, .. });
         let foreign = matches!(entry.body, Body::Refused { code: Code::Version, .. });
         if let (Some(source), true, false) = (entry.source, entry.identified, malformed) {
             // Another version is refused before the check, and spends its id.
-            match (self.source(source).see(entry.source_seq, id), foreign) {
+            match (self.source(source).see(entry.source_seq, epoch.id_of(entry)), foreign) {
                 (_, true) | (Seen::New, _) => {}
                 (Seen::Before, _) => return Verdict::Duplicate,
                 (Seen::Gap(last), _) => {
@@ -269,6 +276,7 @@ impl Engine {
                 Verdict::Accepted
             }
             Err(Refusal { code, detail }) => {
+                let id = epoch.id_of(entry);
                 let count = match entry.source {
                     Some(source) => self.source(source).count_refusal(id),
                     None => self.nameless.count_refusal(id),
@@ -461,7 +469,7 @@ impl Engine {
             return Err(refusal(Code::DateOrder, "the day was started or ended already"));
         }
         let from = self.market.accrued();
-        self.market.day_starts.push(day);
+        self.market.start_day(day);
         let market = &self.market;
         exec.run(&mut self.lanes, &|lane| lane.accrue(from, market));
         for ((ex_date, security), actions) in self.market.actions_due(day) {

@@ -32,7 +32,7 @@ mod terms;
 mod tiers;
 
 pub use codec::Corrupt;
-pub use columns::Paths;
+pub use columns::{ColumnBytes, Paths};
 pub use engine::{AccountView, Engine, Exec, Path, Sequential, StepStats};
 pub use lane::Lane;
 pub use save::StateHash;

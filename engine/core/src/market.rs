@@ -20,19 +20,28 @@ pub(crate) struct Stored {
     pub set: Date,
 }
 
-/// One security.
+/// What quotes move of a security: small and side by side, as a snapshot runs through all of them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Tape {
+    pub last: Option<Stored>,
+    pub previous: Option<Stored>,
+    /// The first source that quoted it, and the time of its last accepted quote.
+    pub first: Option<(SourceName, Time)>,
+    /// Whether the mark may be another than the last or previous price: by hand, or suspended.
+    pub special: bool,
+}
+
+/// One security but for its tape.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Security {
     pub record: SecurityRecord,
-    pub last: Option<Stored>,
-    pub previous: Option<Stored>,
     pub manual: Option<Stored>,
     /// Date of the record that first said suspended, while it is.
     pub suspended_from: Option<Date>,
     /// Levels of all indices when the record became suspended.
     pub levels_then: Vec<Option<i64>>,
-    /// Time of the last accepted quote of each source.
-    pub quoted: Vec<(SourceName, Time)>,
+    /// Time of the last accepted quote of each source after the first.
+    pub others: Vec<(SourceName, Time)>,
     /// Whether an `unmarked` alarm stands since the last mark, and how many there were.
     pub alarmed: bool,
     pub alarms: u32,
@@ -65,6 +74,8 @@ pub(crate) struct MarkMove {
 pub struct Market {
     /// By security name; `None` until a record of that name is accepted.
     pub(crate) securities: Vec<Option<Box<Security>>>,
+    /// Of the same securities.
+    pub(crate) tapes: Vec<Option<Tape>>,
     /// Order of first acceptance.
     pub(crate) listed: Vec<SecurityName>,
     /// Marks by security name, 0 where there is none.
@@ -80,11 +91,13 @@ pub struct Market {
     pub(crate) day_starts: Vec<Date>,
     pub(crate) last_day_end: Option<Date>,
     pub(crate) clock: Time,
+    /// The later of the clock's date and the date of the last `day_start`.
+    today: Date,
     pub(crate) policy: Policy,
     pub(crate) rules: Rules,
     /// Moves of this epoch, and where each security's stands (1-based, 0 for none).
     pub(crate) moves: Vec<MarkMove>,
-    pub(crate) slots: Vec<u32>,
+    slots: Vec<u32>,
     /// Securities whose mark appeared or vanished in this epoch.
     pub(crate) appeared: bool,
     pub(crate) vanished: bool,
@@ -99,6 +112,7 @@ impl Market {
     pub(crate) fn new(policy: Policy, rules: Rules) -> Self {
         Market {
             securities: Vec::new(),
+            tapes: Vec::new(),
             listed: Vec::new(),
             marks: Vec::new(),
             prices: Prices::default(),
@@ -110,6 +124,7 @@ impl Market {
             day_starts: Vec::new(),
             last_day_end: None,
             clock: Time::MIN,
+            today: Time::MIN.date(),
             policy,
             rules,
             moves: Vec::new(),
@@ -121,10 +136,10 @@ impl Market {
         }
     }
 
-    /// Takes back saved securities; marks are recomputed from them.
-    pub(crate) fn restore(&mut self, securities: Vec<Option<Box<Security>>>) {
-        let n = securities.len();
-        self.securities = securities;
+    /// Recomputes, of a market that was loaded, what is not saved.
+    pub(crate) fn restore(&mut self) {
+        let n = self.securities.len();
+        self.note_today();
         self.marks = vec![0; n];
         self.marked = vec![false; n];
         self.slots = vec![0; n];
@@ -139,10 +154,18 @@ impl Market {
         self.begin(self.clock);
     }
 
-    /// The later of the clock's date and the date of the last `day_start`.
     pub(crate) fn today(&self) -> Date {
+        self.today
+    }
+
+    fn note_today(&mut self) {
         let clock = self.clock.date();
-        self.day_starts.last().map_or(clock, |&day| day.max(clock))
+        self.today = self.day_starts.last().map_or(clock, |&day| day.max(clock));
+    }
+
+    pub(crate) fn start_day(&mut self, day: Date) {
+        self.day_starts.push(day);
+        self.note_today();
     }
 
     /// The day through which every contract is accrued that was there then.
@@ -167,6 +190,10 @@ impl Market {
         self.securities.get(name.index()).and_then(|s| s.as_deref())
     }
 
+    pub(crate) fn tape(&self, name: SecurityName) -> Option<&Tape> {
+        self.tapes.get(name.index()).and_then(Option::as_ref)
+    }
+
     fn known_mut(&mut self, name: SecurityName) -> Option<&mut Security> {
         self.securities.get_mut(name.index()).and_then(|s| s.as_deref_mut())
     }
@@ -179,8 +206,11 @@ impl Market {
 
     /// How the mark of a security moved in this epoch, if it did.
     pub(crate) fn moved(&self, name: SecurityName) -> Option<&MarkMove> {
-        let slot = self.slots.get(name.index())?.checked_sub(1)?;
-        self.moves.get(slot as usize)
+        self.moves.get(self.slot(name)?)
+    }
+
+    fn slot(&self, name: SecurityName) -> Option<usize> {
+        self.slots.get(name.index())?.checked_sub(1).map(|slot| slot as usize)
     }
 
     /// Effective haircut, 1/10 000.
@@ -190,14 +220,17 @@ impl Market {
 
     /// Starts an epoch at a clock; what depends on the date alone is brought up to it.
     pub(crate) fn begin(&mut self, clock: Time) {
-        for m in &self.moves {
-            self.slots[m.security.index()] = 0;
+        if self.moves.len() > self.slots.len() / 8 {
+            self.slots.fill(0);
+        } else {
+            self.moves.iter().for_each(|m| self.slots[m.security.index()] = 0);
         }
         self.moves.clear();
         self.appeared = false;
         self.vanished = false;
         let before = (self.clock.date(), self.today());
         self.clock = clock;
+        self.note_today();
         if before.1 != self.today() {
             self.remark_suspended(Mover::Price, None);
         }
@@ -219,6 +252,7 @@ impl Market {
         let i = name.index();
         if self.securities.len() <= i {
             self.securities.resize_with(i + 1, || None);
+            self.tapes.resize(i + 1, None);
             self.marks.resize(i + 1, 0);
             self.marked.resize(i + 1, false);
             self.slots.resize(i + 1, 0);
@@ -234,9 +268,11 @@ impl Market {
                 let mut security = Security::new(record.clone());
                 security.note_suspension(false, at, levels);
                 *empty = Some(Box::new(security));
+                self.tapes[i] = Some(Tape::default());
                 self.listed.push(name);
             }
         }
+        self.note_special(name);
         self.suspended.retain(|&s| s != name);
         if record.suspended {
             self.suspended.push(name);
@@ -254,31 +290,47 @@ impl Market {
         at: Time,
         input: u32,
     ) -> Result<(), Refusal> {
-        let set = self.today();
-        let slot =
-            q.security.and_then(|name| self.securities.get_mut(name.index())).and_then(|s| s.as_deref_mut());
-        if let Some(security) = &slot
-            && security.quoted.iter().any(|&(s, t)| s == source && t > at)
-        {
-            return Err(refusal(Code::TimeBackwards, "older than the last quote of this source"));
+        let set = self.today;
+        let known = q.security.and_then(|name| Some((name, self.tapes.get_mut(name.index())?.as_mut()?)));
+        if let Some((name, tape)) = &known {
+            let last = match tape.first {
+                Some((first, _)) if first != source => {
+                    let others = self.securities[name.index()].iter().flat_map(|s| &s.others);
+                    others.into_iter().find(|(other, _)| *other == source).map(|&(_, time)| time)
+                }
+                first => first.map(|(_, time)| time),
+            };
+            if last.is_some_and(|last| last > at) {
+                return Err(refusal(Code::TimeBackwards, "older than the last quote of this source"));
+            }
         }
         quarantine(q)?;
-        let Some(security) = slot else {
+        let Some((name, tape)) = known else {
             return Err(refusal(Code::UnknownSecurity, "no such security"));
         };
-        note_time(&mut security.quoted, source, at);
         if q.prev_close != 0 {
-            security.previous = Some(Stored { price: Money::from(q.prev_close), set });
+            tape.previous = Some(Stored { price: Money::from(q.prev_close), set });
         }
         let indicative = matches!(
             q.phase,
             Phase::PreOpen | Phase::OpenAuction | Phase::AuctionNoCancel | Phase::CloseAuction
         );
         if let (Some(price), false) = (q.price, indicative) {
-            security.last = Some(Stored { price: Money::from(price), set });
+            tape.last = Some(Stored { price: Money::from(price), set });
         }
-        if let Some(name) = q.security {
+        let (market, special) = (tape.market_price(), tape.special);
+        match &mut tape.first {
+            Some((first, _)) if *first != source => {
+                if let Some(security) = self.known_mut(name) {
+                    note_time(&mut security.others, source, at);
+                }
+            }
+            first => *first = Some((source, at)),
+        }
+        if special {
             self.remark(name, Mover::Price, Some(input));
+        } else {
+            self.set_mark(name, market, Mover::Price, Some(input));
         }
         Ok(())
     }
@@ -316,6 +368,7 @@ impl Market {
         if let Some(security) = self.known_mut(name) {
             security.manual = price.map(|price| Stored { price, set });
         }
+        self.note_special(name);
         self.remark(name, Mover::Manual, Some(input));
         Ok(())
     }
@@ -349,11 +402,12 @@ impl Market {
         input: u32,
     ) -> Option<ActionGroup> {
         let before = self.mark(name);
-        let security = self.known_mut(name)?;
+        let security = self.securities.get_mut(name.index())?.as_deref_mut()?;
+        let tape = self.tapes.get_mut(name.index())?.as_mut()?;
         let old = |stored: Option<Stored>| stored.filter(|s| s.set < ex_date).map(|s| s.price);
-        let reference = old(security.manual).or(old(security.last)).or(old(security.previous));
+        let reference = old(security.manual).or(old(tape.last)).or(old(tape.previous));
         let group = ActionGroup::new(name, actions, reference, input);
-        for stored in [&mut security.manual, &mut security.last, &mut security.previous] {
+        for stored in [&mut security.manual, &mut tape.last, &mut tape.previous] {
             if let Some(s) = stored.as_mut().filter(|s| s.set < ex_date) {
                 s.price = group.price_after(s.price);
             }
@@ -362,18 +416,18 @@ impl Market {
         let after = self.mark(name);
         // The accounts carry the action as a contribution of its own: by price, the security
         // starts the epoch at the adjusted mark.
-        if let Some(slot) = self.slots[name.index()].checked_sub(1) {
-            self.moves[slot as usize].before = after;
+        if let Some(slot) = self.slot(name) {
+            self.moves[slot].before = after;
         }
         Some(group.with_marks(before, after))
     }
 
     /// `day_start`: the last trade becomes the previous close and is cleared.
     pub(crate) fn roll_prices(&mut self, input: u32) {
-        for i in 0..self.securities.len() {
-            if let Some(security) = self.securities[i].as_deref_mut() {
-                if let Some(last) = security.last.take() {
-                    security.previous = Some(last);
+        for i in 0..self.tapes.len() {
+            if let Some(tape) = &mut self.tapes[i] {
+                if let Some(last) = tape.last.take() {
+                    tape.previous = Some(last);
                 }
                 self.remark(SecurityName(i as u32), Mover::Price, Some(input));
             }
@@ -386,17 +440,20 @@ impl Market {
         }
     }
 
-    /// Recomputes one mark and remembers where it stood at the start of the epoch.
     fn remark(&mut self, name: SecurityName, by: Mover, input: Option<u32>) {
+        self.set_mark(name, self.marking_price(name), by, input);
+    }
+
+    /// Sets one mark and remembers where it stood at the start of the epoch.
+    fn set_mark(&mut self, name: SecurityName, new: Option<Money>, by: Mover, input: Option<u32>) {
         let i = name.index();
-        let new = self.marking_price(name);
         let old = self.mark(name);
         if new == old {
             return;
         }
-        match self.slots[i].checked_sub(1) {
+        match self.slot(name) {
             Some(slot) => {
-                let m = &mut self.moves[slot as usize];
+                let m = &mut self.moves[slot];
                 m.by = by;
                 m.input = input;
             }
@@ -405,10 +462,16 @@ impl Market {
                 self.slots[i] = self.moves.len() as u32;
             }
         }
+        let mark = new.unwrap_or(0);
+        self.marks[i] = mark;
+        self.prices.set(name, u32::try_from(mark).unwrap_or(u32::MAX));
+        if let (Some(old), Some(new)) = (old, new)
+            && old.max(new) < PRICE_BOUND
+        {
+            return;
+        }
         let giant = |mark: Option<Money>| u32::from(mark.is_some_and(|m| m >= PRICE_BOUND));
         self.giants = self.giants - giant(old) + giant(new);
-        self.marks[i] = new.unwrap_or(0);
-        self.prices.set(name, u32::try_from(self.marks[i]).unwrap_or(u32::MAX));
         self.marked[i] = new.is_some();
         match (old, new) {
             (None, Some(_)) => {
@@ -433,11 +496,19 @@ impl Market {
 
     /// The marking price, in the order of domain.md §5.1.
     fn marking_price(&self, name: SecurityName) -> Option<Money> {
-        let security = self.known(name)?;
+        let tape = self.tape(name)?;
+        if tape.special {
+            self.special_price(self.known(name)?, tape.market_price())
+        } else {
+            tape.market_price()
+        }
+    }
+
+    fn special_price(&self, security: &Security, market: Option<Money>) -> Option<Money> {
         if let Some(manual) = security.manual {
             return Some(manual.price);
         }
-        let market = security.last.or(security.previous)?.price;
+        let market = market?;
         if !security.record.suspended
             || self.policy.suspended == SuspendedMark::Last
             || !self.long_suspended(security)
@@ -484,6 +555,14 @@ impl Market {
         }
     }
 
+    /// To be called when a record or a manual mark of the security changed.
+    fn note_special(&mut self, name: SecurityName) {
+        let special = self.known(name).is_some_and(Security::is_special);
+        if let Some(Some(tape)) = self.tapes.get_mut(name.index()) {
+            tape.special = special;
+        }
+    }
+
     pub(crate) fn refresh_haircuts(&mut self) {
         for k in 0..self.listed.len() {
             self.refresh_haircut(self.listed[k]);
@@ -509,20 +588,29 @@ impl Market {
     }
 }
 
+impl Tape {
+    fn market_price(&self) -> Option<Money> {
+        self.last.or(self.previous).map(|stored| stored.price)
+    }
+}
+
 impl Security {
     fn new(record: SecurityRecord) -> Self {
         Security {
             record,
-            last: None,
-            previous: None,
             manual: None,
             suspended_from: None,
             levels_then: Vec::new(),
-            quoted: Vec::new(),
+            others: Vec::new(),
             alarmed: false,
             alarms: 0,
             haircut: 0,
         }
+    }
+
+    /// See [`Tape::special`].
+    pub(crate) fn is_special(&self) -> bool {
+        self.record.suspended || self.manual.is_some()
     }
 
     /// Notes since when the record says suspended, and the index levels at that moment.

@@ -15,7 +15,7 @@ use crate::input::{
     SecurityRecord, Side, SourceName,
 };
 use crate::lane::{Changes, Lane, Standing};
-use crate::market::{Market, Security, Stored};
+use crate::market::{Market, Security, Stored, Tape};
 use crate::num::{Date, Quantity, Time};
 use crate::policy::{
     CallTerms, CollateralSell, Costs, Lines, Policy, Release, RepayContract, RepayOrder, SuspendedMark,
@@ -24,6 +24,8 @@ use crate::rules::{BoardRow, CapCondition, CapRow, LinePresetRow, MinimumRow, Re
 
 /// First bytes of a saved state: the format's name and version.
 const HEADER: &[u8; 8] = b"PLIMST02";
+/// Bytes after which a piece is given away.
+const PIECE: usize = 1 << 20;
 
 codec!(newtype AccountName, SecurityName, IndexName, GroupName, SourceName, CustomerName, ContractName, Date, Time, Acts);
 codec!(words Class, Board, ClientClass, ContractSide, Side, OrderStatus, Basis, Tier, ActionKind, Exchange,
@@ -64,18 +66,6 @@ codec!(SecurityRecord {
     group,
     tick,
     average_turnover
-});
-codec!(Security {
-    record,
-    last,
-    previous,
-    manual,
-    suspended_from,
-    levels_then,
-    quoted,
-    alarmed,
-    alarms,
-    haircut
 });
 codec!(PendingAction { kind, pay_date, per_share, ratio, price, compensation });
 codec!(Lines { at, band, inclusive });
@@ -143,6 +133,32 @@ fn get_account(input: &mut &[u8]) -> Result<(Account, Standing), Corrupt> {
     Ok((account, Standing { tier, restricted, changes }))
 }
 
+/// A security with its tape, which the market keeps apart.
+fn put_security(security: &Security, tape: &Tape, out: &mut Vec<u8>) {
+    let Security { record, manual, suspended_from, levels_then, others, alarmed, alarms, haircut } = security;
+    record.put(out);
+    tape.last.put(out);
+    tape.previous.put(out);
+    manual.put(out);
+    suspended_from.put(out);
+    levels_then.put(out);
+    tape.first.iter().chain(others).copied().collect::<Vec<_>>().put(out);
+    alarmed.put(out);
+    alarms.put(out);
+    haircut.put(out);
+}
+
+fn get_security(input: &mut &[u8]) -> Result<(Security, Tape), Corrupt> {
+    let (record, last, previous) = (Codec::get(input)?, Codec::get(input)?, Codec::get(input)?);
+    let (manual, suspended_from, levels_then) = (Codec::get(input)?, Codec::get(input)?, Codec::get(input)?);
+    let mut others: Vec<_> = Codec::get(input)?;
+    let first = if others.is_empty() { None } else { Some(others.remove(0)) };
+    let (alarmed, alarms, haircut) = (Codec::get(input)?, Codec::get(input)?, Codec::get(input)?);
+    let security = Security { record, manual, suspended_from, levels_then, others, alarmed, alarms, haircut };
+    let special = security.is_special();
+    Ok((security, Tape { last, previous, first, special }))
+}
+
 impl Codec for Line {
     fn put(&self, out: &mut Vec<u8>) {
         match self {
@@ -202,7 +218,12 @@ impl Codec for Remembered {
 impl Market {
     /// The market but for what is recomputed from it.
     fn put(&self, out: &mut Vec<u8>) {
-        self.securities.put(out);
+        (self.securities.len() as u64).put(out);
+        for (security, tape) in self.securities.iter().zip(&self.tapes) {
+            let both = security.as_deref().zip(tape.as_ref());
+            both.is_some().put(out);
+            both.into_iter().for_each(|(security, tape)| put_security(security, tape, out));
+        }
         self.listed.put(out);
         self.levels.put(out);
         self.levelled.put(out);
@@ -217,7 +238,13 @@ impl Market {
     }
 
     fn get(input: &mut &[u8]) -> Result<Self, Corrupt> {
-        let securities = Codec::get(input)?;
+        let (mut securities, mut tapes) = (Vec::new(), Vec::new());
+        for _ in 0..u64::get(input)? {
+            let both = if bool::get(input)? { Some(get_security(input)?) } else { None };
+            let (security, tape) = both.unzip();
+            securities.push(security.map(Box::new));
+            tapes.push(tape);
+        }
         let listed = Codec::get(input)?;
         let levels = Codec::get(input)?;
         let levelled = Codec::get(input)?;
@@ -236,7 +263,8 @@ impl Market {
         market.day_starts = day_starts;
         market.last_day_end = last_day_end;
         market.clock = clock;
-        market.restore(securities);
+        (market.securities, market.tapes) = (securities, tapes);
+        market.restore();
         Ok(market)
     }
 }
@@ -307,14 +335,25 @@ impl Engine {
     /// The whole state as bytes, the same for any number of lanes.
     #[must_use]
     pub fn save(&self) -> Vec<u8> {
-        let mut out = HEADER.to_vec();
-        self.put_shared(&mut out);
-        self.accounts.put(&mut out);
-        for ordinal in 0..self.accounts {
-            let (lane, i) = self.place(ordinal);
-            self.lanes[lane].put_account(i, &self.market, &mut out);
-        }
+        let mut out = Vec::new();
+        self.save_to(|bytes| out.extend_from_slice(bytes));
         out
+    }
+
+    /// The bytes of [`Engine::save`], piece by piece.
+    pub fn save_to(&self, mut sink: impl FnMut(&[u8])) {
+        let mut bytes = HEADER.to_vec();
+        self.put_shared(&mut bytes);
+        self.accounts.put(&mut bytes);
+        for ordinal in 0..self.accounts {
+            if bytes.len() >= PIECE {
+                sink(&bytes);
+                bytes.clear();
+            }
+            let (lane, i) = self.place(ordinal);
+            self.lanes[lane].put_account(i, &self.market, &mut bytes);
+        }
+        sink(&bytes);
     }
 
     /// The state that [`Engine::save`] gave, over a number of lanes.

@@ -59,17 +59,23 @@ pub fn accounts<'a>(shape: &Shape, universe: &'a Universe, day: Date) -> Book<'a
     Book::new(universe, shape.seed, shape.accounts, shape.profile, Config::default().positions, day)
 }
 
+/// A core without securities and accounts.
+///
+/// # Panics
+/// Where the product's own tables do not make a policy.
+#[must_use]
+pub fn empty(shape: &Shape) -> Engine {
+    let rules = Door::new().rules().clone();
+    let engine = Engine::new(&PolicyDraft::default(), rules, shape.lanes).expect("the default policy");
+    engine.with_paths(shape.paths)
+}
+
 impl Bench {
     /// An empty core with the securities listed and closed.
-    ///
-    /// # Panics
-    /// Where the product's own tables do not make a policy.
     pub fn new(shape: &Shape, universe: &Universe, day: Date, exec: &impl Exec) -> Self {
-        let rules = Door::new().rules().clone();
-        let engine = Engine::new(&PolicyDraft::default(), rules, shape.lanes).expect("the default policy");
         let clock = Time(day.previous().start().0 + 10 * 3_600_000_000);
         let mut bench = Bench {
-            engine: engine.with_paths(shape.paths),
+            engine: empty(shape),
             out: Out::default(),
             epoch: Epoch::new(1, clock),
             contracts: HashMap::new(),

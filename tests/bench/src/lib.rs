@@ -2,6 +2,7 @@
 //! digest of its result. `scripts/bench` runs them at full size; the tests run them tiny.
 
 pub mod book;
+pub mod machine;
 pub mod measure;
 
 use plimsoll_engine::{Exec, Lane, Sequential};

@@ -3,7 +3,10 @@
 use clap::Parser;
 use plimsoll_bench::Threads;
 use plimsoll_bench::book::Shape;
-use plimsoll_bench::measure::{ask, facts, feed, opened, settle};
+use plimsoll_bench::machine::memory_mib;
+use plimsoll_bench::measure::{
+    TEN_THOUSAND_A_SECOND, ask, columns, facts, feed, load, opened, save, settle, sustained,
+};
 use plimsoll_broker::{FeedKind, Profile};
 use plimsoll_engine::Paths;
 
@@ -25,16 +28,14 @@ struct Args {
     /// Seed of book and feeds.
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// Feeds in order, `kind:epochs`; `ticks256` puts 256 quotes into an epoch, `facts` puts one into an epoch,
-    /// `day_end` settles day after day, `scenario` asks.
+    /// A line of every epoch besides: time, path, rows looked at, accounts judged, tier changes.
+    #[arg(long)]
+    each: bool,
+    /// Words in order. Feeds are `kind:epochs`: `ticks256` puts 256 quotes into an epoch, `facts` one fact,
+    /// `mixed` is 100 epochs of 300 facts after each snapshot (10 000 a second), `day_end` settles day after day.
+    /// `scenario` asks; `columns` says what they use and the time to read as much once; `save` and `load` do so.
     #[arg(required = true)]
     feeds: Vec<String>,
-}
-
-fn memory_mib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|rest| rest.trim().split(' ').next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
 fn main() {
@@ -49,30 +50,47 @@ fn main() {
     let exec = Threads::new(args.lanes);
     let (mut bench, took) = opened(&shape, &exec);
     println!(
-        "open: accounts {} seconds {:.2} memory_mib {}",
+        "open: accounts {} seconds {:.2} per_second {:.0} memory_mib {}",
         args.accounts,
         took.as_secs_f64(),
-        memory_mib()
+        args.accounts as f64 / took.as_secs_f64(),
+        memory_mib("VmRSS")
     );
     for asked in &args.feeds {
         let (word, epochs) = asked.split_once(':').unwrap_or((asked, "1"));
         let epochs: usize = epochs.parse().expect("a number of epochs");
-        if word == "day_end" {
-            let run = settle(&mut bench, epochs, &exec);
-            println!("{}", run.line(word));
-            continue;
+        let run = match word {
+            "scenario" => {
+                ask(&bench, &shape, &exec).iter().for_each(|line| println!("{line}"));
+                continue;
+            }
+            "columns" => {
+                columns(&bench, &shape).iter().for_each(|line| println!("{line}"));
+                continue;
+            }
+            "save" => {
+                println!("{}", save(&bench));
+                continue;
+            }
+            "load" => {
+                println!("{}", load(&mut bench, &shape));
+                continue;
+            }
+            "day_end" => settle(&mut bench, epochs, &exec),
+            "facts" => facts(&mut bench, &shape, epochs, &exec),
+            _ => {
+                let batch = if word == "ticks256" { 256 } else { 1 };
+                let kind = FeedKind::parse(word.trim_end_matches("256")).expect("a kind of feed");
+                feed(&mut bench, &shape, kind, (epochs, batch, TEN_THOUSAND_A_SECOND), &exec)
+            }
+        };
+        println!("{}", run.line(asked));
+        if word == "mixed" {
+            println!("{}", sustained(&run, TEN_THOUSAND_A_SECOND));
         }
-        if word == "scenario" {
-            ask(&bench, &shape, &exec).iter().for_each(|run| println!("{run}"));
-            continue;
+        if args.each {
+            run.each_lines().for_each(|line| println!("{line}"));
         }
-        let batch = if word == "ticks256" { 256 } else { 1 };
-        if word == "facts" {
-            println!("{}", facts(&mut bench, &shape, epochs, &exec).line(asked));
-            continue;
-        }
-        let kind = FeedKind::parse(word.trim_end_matches("256")).expect("a kind of feed");
-        println!("{}", feed(&mut bench, &shape, kind, (epochs, batch, 300), &exec).line(asked));
     }
-    println!("end: memory_mib {}", memory_mib());
+    println!("end: memory_mib {}", memory_mib("VmRSS"));
 }

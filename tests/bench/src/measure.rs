@@ -1,11 +1,12 @@
 //! Epochs through `step`, timed, with a digest of every tier change.
 
-use crate::book::{Bench, Shape, accounts, universe};
-use plimsoll_broker::{Counter, Feed, FeedEpoch, FeedKind};
-use plimsoll_engine::Exec;
+use crate::book::{Bench, Shape, accounts, empty, universe};
+use crate::machine::{forget_peak, memory_mib, read_once};
+use plimsoll_broker::{Counter, Facts, Feed, FeedEpoch, FeedKind};
 use plimsoll_engine::effect::{Effect, Out};
 use plimsoll_engine::input::SecurityName;
 use plimsoll_engine::scenario::{Shock, Target};
+use plimsoll_engine::{Engine, Exec, StepStats};
 use std::time::{Duration, Instant};
 
 /// What a run of epochs came to.
@@ -21,8 +22,21 @@ pub struct Run {
     pub paths: [u64; 4],
     /// Rows looked at, all epochs together.
     pub looked: u64,
+    /// Every epoch in order.
+    pub each: Vec<Each>,
     /// Digest of every tier change: epoch, account, from, to, A and D.
     pub digest: String,
+}
+
+/// What one epoch came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Each {
+    /// Time of the step.
+    pub time: Duration,
+    /// What it did.
+    pub stats: StepStats,
+    /// Tier changes.
+    pub changes: u64,
 }
 
 /// A digest of tier changes in the order of epochs and accounts.
@@ -62,27 +76,45 @@ impl Run {
         self.times.get(last * permille / 1000).copied().unwrap_or_default()
     }
 
+    /// A line of every epoch: where the time goes.
+    pub fn each_lines(&self) -> impl Iterator<Item = String> {
+        self.each.iter().enumerate().map(|(number, each)| {
+            let StepStats { looked, judged, path, .. } = each.stats;
+            let (us, changes) = (tenths(each.time), each.changes);
+            format!(
+                "  epoch {number} us {us} path {path:?} looked {looked} judged {judged} changes {changes}"
+            )
+        })
+    }
+
+    /// Time of all steps together.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.times.iter().sum()
+    }
+
     /// One line of figures; `cpu_us` is the mean of an epoch over all threads.
     #[must_use]
     pub fn line(&self, name: &str) -> String {
-        let us = |permille| self.quantile(permille).as_nanos() / 100;
+        let us = |permille| tenths(self.quantile(permille));
         let [p50, p99, p999, max] = [500, 990, 999, 1000].map(us);
         let [inputs, holders, rows, every] = self.paths;
-        let dot = |tenths: u128| format!("{}.{}", tenths / 10, tenths % 10);
         format!(
-            "{name}: epochs {} p50_us {} p99_us {} p999_us {} max_us {} cpu_us {} changes {} looked {} \
+            "{name}: epochs {} p50_us {p50} p99_us {p99} p999_us {p999} max_us {max} cpu_us {} changes {} looked {} \
              paths inputs={inputs} holders={holders} rows={rows} every={every} digest {}",
             self.times.len(),
-            dot(p50),
-            dot(p99),
-            dot(p999),
-            dot(max),
-            dot(self.cpu.as_nanos() / 100 / self.times.len().max(1) as u128),
+            tenths(self.cpu / self.times.len().max(1) as u32),
             self.changes,
             self.looked,
             self.digest,
         )
     }
+}
+
+/// Microseconds with one digit after the point.
+fn tenths(time: Duration) -> String {
+    let tenths = time.as_nanos() / 100;
+    format!("{}.{}", tenths / 10, tenths % 10)
 }
 
 /// Time that all threads of the process have spent on a processor.
@@ -94,7 +126,7 @@ fn processor_time() -> Duration {
     Duration::from_nanos(tasks.filter_map(spent).sum())
 }
 
-/// A book that was opened, on the morning of its first day.
+/// A book that was opened, on the morning of its first day; and how long the openings took.
 pub fn opened(shape: &Shape, exec: &impl Exec) -> (Bench, Duration) {
     let (universe, day) = universe(shape);
     let started = Instant::now();
@@ -105,12 +137,17 @@ pub fn opened(shape: &Shape, exec: &impl Exec) -> (Bench, Duration) {
     (bench, took)
 }
 
+/// Seconds from snapshot to snapshot.
+pub const SNAPSHOT_S: u64 = 3;
+/// 10 000 facts a second, in epochs of 30 ms.
+pub const TEN_THOUSAND_A_SECOND: Facts = Facts { at_once: 300, epochs: SNAPSHOT_S * 1000 / 30 };
+
 /// Runs a feed. Only the step is timed; a mixed feed reports `facts` after each snapshot.
 pub fn feed(
     bench: &mut Bench,
     shape: &Shape,
     kind: FeedKind,
-    (epochs, batch, facts): (usize, usize, usize),
+    (epochs, batch, facts): (usize, usize, Facts),
     exec: &impl Exec,
 ) -> Run {
     let (universe, day) = universe(shape);
@@ -134,7 +171,8 @@ pub fn facts(bench: &mut Bench, shape: &Shape, epochs: usize, exec: &impl Exec) 
     let (universe, day) = universe(shape);
     let book = accounts(shape, &universe, day);
     let counter = Counter::new(&book, shape.seed, shape.profile, day);
-    let mut feed = Feed::new(FeedKind::Mixed, &universe, shape.seed).with_counter(counter, 1);
+    let mut feed = Feed::new(FeedKind::Mixed, &universe, shape.seed)
+        .with_counter(counter, Facts { at_once: 1, epochs: 1 });
     let mut next = FeedEpoch::default();
     timed(bench, epochs, exec, |bench| {
         next.facts.clear();
@@ -144,6 +182,83 @@ pub fn facts(bench: &mut Bench, shape: &Shape, epochs: usize, exec: &impl Exec) 
         }
         bench.report(&next.facts);
     })
+}
+
+/// Whether a mixed feed that came by the clock would have been kept up with: snapshots and facts of
+/// so many seconds, against the time of all steps and the longest of them.
+#[must_use]
+pub fn sustained(run: &Run, facts: Facts) -> String {
+    let snapshots = (run.times.len() as u64).div_ceil(facts.epochs + 1);
+    let (feed, steps) = (Duration::from_secs(SNAPSHOT_S * snapshots), run.total());
+    let all = (run.times.len() as u64 - snapshots) * facts.at_once as u64;
+    format!(
+        "sustained: snapshots {snapshots} facts {all} feed_ms {} steps_ms {} kept_up {}",
+        feed.as_millis(),
+        steps.as_millis(),
+        if steps <= feed { "yes" } else { "no" }
+    )
+}
+
+/// What the columns use, and the time to read what a sweep reads once.
+#[must_use]
+pub fn columns(bench: &Bench, shape: &Shape) -> [String; 2] {
+    let bytes = bench.engine.column_bytes();
+    let (sweep, of) = (bytes.words + bytes.bounds, bytes.positions);
+    let per = |bytes: u64| {
+        let hundredths = bytes * 100 / of.max(1);
+        format!("{}.{:02}", hundredths / 100, hundredths % 100)
+    };
+    [
+        format!(
+            "columns: positions {} words {} bounds {} accounts {} lists {} sweep_per {} lists_per {} all_per {}",
+            bytes.positions,
+            bytes.words,
+            bytes.bounds,
+            bytes.accounts,
+            bytes.lists,
+            per(sweep),
+            per(sweep + bytes.lists),
+            per(sweep + bytes.lists + bytes.accounts),
+        ),
+        format!("read_once: bytes {sweep} us {}", tenths(read_once(sweep, shape.lanes))),
+    ]
+}
+
+/// Hash and length of a saved state that is kept nowhere.
+#[must_use]
+pub fn saved(engine: &Engine) -> (String, u64) {
+    let (mut hasher, mut len) = (blake3::Hasher::new(), 0);
+    engine.save_to(|bytes| {
+        hasher.update(bytes);
+        len += bytes.len() as u64;
+    });
+    (hasher.finalize().to_hex()[..16].to_owned(), len)
+}
+
+/// Saves the state: how long, and the most memory meanwhile.
+#[must_use]
+pub fn save(bench: &Bench) -> String {
+    let before = memory_mib("VmRSS");
+    forget_peak();
+    let started = Instant::now();
+    let (digest, len) = saved(&bench.engine);
+    let ms = started.elapsed().as_millis();
+    format!("save: bytes {len} ms {ms} before_mib {before} peak_mib {} digest {digest}", memory_mib("VmHWM"))
+}
+
+/// Takes the engine down to its bytes and up again: books read, and the columns of all of them built.
+///
+/// # Panics
+/// Where the engine does not read what it saved.
+pub fn load(bench: &mut Bench, shape: &Shape) -> String {
+    let bytes = bench.engine.save();
+    // Not two books at once.
+    bench.engine = empty(shape);
+    let started = Instant::now();
+    bench.engine = Engine::load(&bytes, shape.lanes).expect("a saved state");
+    let ms = started.elapsed().as_millis();
+    drop(bytes);
+    format!("load: accounts {} ms {ms} digest {}", bench.engine.accounts(), saved(&bench.engine).0)
 }
 
 /// How often a question is asked.
@@ -186,9 +301,12 @@ fn timed(bench: &mut Bench, epochs: usize, exec: &impl Exec, mut prepare: impl F
         prepare(bench);
         let (cpu, started) = (processor_time(), Instant::now());
         let stats = bench.step(exec);
-        run.times.push(started.elapsed());
+        let time = started.elapsed();
+        run.times.push(time);
         run.cpu += processor_time().saturating_sub(cpu);
-        run.changes += digest.take(number as u64, &bench.out);
+        let changes = digest.take(number as u64, &bench.out);
+        run.changes += changes;
+        run.each.push(Each { time, stats, changes });
         run.looked += stats.looked;
         run.paths[stats.path as usize] += 1;
     }

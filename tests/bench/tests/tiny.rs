@@ -3,18 +3,20 @@
 
 use plimsoll_bench::Threads;
 use plimsoll_bench::book::Shape;
-use plimsoll_bench::measure::{Run, feed, opened, settle};
-use plimsoll_broker::{FeedKind, Profile};
+use plimsoll_bench::measure::{Run, columns, facts, feed, load, opened, save, saved, settle, sustained};
+use plimsoll_broker::{Facts, FeedKind, Profile};
 use plimsoll_engine::Paths;
 
-/// Epochs, snapshots or quotes put into one, facts after a snapshot.
-const FEEDS: [(FeedKind, (usize, usize, usize)); 6] = [
-    (FeedKind::Calm, (20, 1, 0)),
-    (FeedKind::Crash, (60, 1, 0)),
-    (FeedKind::Ticks, (400, 1, 0)),
-    (FeedKind::Ticks, (10, 256, 0)),
-    (FeedKind::Mixed, (10, 1, 200)),
-    (FeedKind::Adversarial, (20, 1, 0)),
+/// After each snapshot of a mixed feed.
+const FACTS: Facts = Facts { at_once: 200, epochs: 1 };
+/// Epochs, and snapshots or quotes put into one.
+const FEEDS: [(FeedKind, (usize, usize, Facts)); 6] = [
+    (FeedKind::Calm, (20, 1, FACTS)),
+    (FeedKind::Crash, (60, 1, FACTS)),
+    (FeedKind::Ticks, (400, 1, FACTS)),
+    (FeedKind::Ticks, (10, 256, FACTS)),
+    (FeedKind::Mixed, (10, 1, FACTS)),
+    (FeedKind::Adversarial, (20, 1, FACTS)),
 ];
 
 fn runs(profile: Profile, lanes: usize, paths: Paths) -> Vec<Run> {
@@ -41,6 +43,41 @@ fn every_bench_does_the_same_work_whatever_way_it_goes() {
         let line = auto[0].line("calm");
         assert!(line.starts_with("calm: epochs 20 p50_us ") && line.ends_with(wanted[0].1), "{line}");
     }
+}
+
+#[test]
+fn the_words_besides_feeds_say_what_they_measured() {
+    let shape = Shape { accounts: 2_000, profile: Profile::Stress, lanes: 2, paths: Paths::Auto, seed: 7 };
+    let exec = Threads::new(shape.lanes);
+    let (mut bench, _) = opened(&shape, &exec);
+
+    // A snapshot and three epochs of facts, twice.
+    let paced = Facts { at_once: 50, epochs: 3 };
+    let run = feed(&mut bench, &shape, FeedKind::Mixed, (8, 1, paced), &exec);
+    let said = sustained(&run, paced);
+    assert!(said.starts_with("sustained: snapshots 2 facts 300 feed_ms 6000 "), "{said}");
+    let lines: Vec<_> = run.each_lines().collect();
+    assert_eq!(lines.len(), 8);
+    let snapshots = lines.iter().map(|line| line.contains("path Rows"));
+    assert!(snapshots.eq((0..8).map(|epoch| epoch % 4 == 0)), "{lines:#?}");
+    assert_eq!(run.each.iter().map(|each| each.changes).sum::<u64>(), run.changes);
+    assert_eq!(facts(&mut bench, &shape, 20, &exec).times.len(), 20);
+
+    let bytes = bench.engine.column_bytes();
+    assert!(bytes.positions > 8 * 2_000 * 9 / 10 && bytes.words >= 4 * bytes.positions, "{bytes:?}");
+    let [said, read] = columns(&bench, &shape);
+    assert!(said.starts_with(&format!("columns: positions {} ", bytes.positions)), "{said}");
+    assert!(read.starts_with(&format!("read_once: bytes {} us ", bytes.words + bytes.bounds)), "{read}");
+
+    let (digest, len) = saved(&bench.engine);
+    let state = bench.engine.save();
+    assert_eq!(digest, blake3::hash(&state).to_hex()[..16].to_owned());
+    let said = save(&bench);
+    assert!(said.starts_with(&format!("save: bytes {len} ")) && said.ends_with(&digest), "{said}");
+    let said = load(&mut bench, &shape);
+    assert!(said.starts_with("load: accounts 2000 ") && said.ends_with(&digest), "{said}");
+    // The book goes on.
+    assert_eq!(feed(&mut bench, &shape, FeedKind::Calm, (3, 1, FACTS), &exec).times.len(), 3);
 }
 
 const STRESS: [(u64, &str); 7] = [

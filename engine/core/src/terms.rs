@@ -39,6 +39,11 @@ impl Terms {
         policy.lines_of(*class).with(stated)
     }
 
+    /// The lines in force at every place.
+    pub(crate) fn all(&self, policy: &Policy) -> Vec<Lines> {
+        (0..self.all.len() as u32).map(|place| self.lines(place, policy)).collect()
+    }
+
     /// What keeps each tier, place by place.
     pub(crate) fn stays(&self, policy: &Policy) -> Vec<[Stay; Tier::ALL.len()]> {
         let stays = |place| {

@@ -252,14 +252,18 @@ impl Lane {
         }
     }
 
-    /// A and D of an account at the marks of a market, this one's or one that answers a question.
+    /// A and D of an account at the marks of a market, this one's or one that answers a question: from
+    /// its row where that is exact.
     pub(crate) fn balance(&self, i: usize, market: &Market) -> (Option<i128>, Option<i128>) {
-        let hot = &self.hot[i];
-        if self.columns.kind(i as u32) == Kind::Words && market.giants == 0 {
-            let (value, _) = self.columns.value(i as u32, &market.prices);
-            return (Some(i128::from(hot.fixed + value)), Some(i128::from(hot.debts)));
+        let (hot, seat) = (&self.hot[i], self.columns.seats[i]);
+        let narrow = market.giants == 0 && hot.debts < NARROW_MONEY;
+        if !narrow || !matches!(seat.kind, Kind::Words | Kind::Owing) {
+            return self.view(i, market).assets_and_debts();
         }
-        self.view(i, market).assets_and_debts()
+        let words = self.columns.words(seat);
+        let (held, owed) = words.split_at(words.len() - usize::from(seat.owed));
+        let (held, owed) = (market.prices.value(held), market.prices.value(owed));
+        (Some(i128::from(hot.fixed + held)), Some(i128::from(hot.debts + owed)))
     }
 
     /// Its tier stays what it was; whoever lacks a mark is named, and looked at again each time.

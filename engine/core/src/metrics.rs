@@ -7,7 +7,7 @@ use crate::book::{Account, Contract};
 use crate::effect::{Cure, Figures, Valued};
 use crate::input::{ContractSide, SecurityName, Side};
 use crate::market::Market;
-use crate::num::{Bp, Money, ONE_BP, ONE_RATE, Quantity, div_ceil};
+use crate::num::{Bp, Money, ONE_BP, ONE_RATE, Quantity, div_ceil, div_floor};
 use crate::policy::{Costs, Lines};
 
 /// Money units of a fen, in which exits are given.
@@ -166,9 +166,7 @@ impl View<'_> {
     /// The exits that bring an account with these assets and debts to a restore line; none where it
     /// is at it already.
     pub(crate) fn cure(&self, assets: i128, debts: i128, restore: Bp) -> Option<Cure> {
-        if debts == 0 || assets * ONE_BP >= i128::from(restore) * debts {
-            return None;
-        }
+        let lack = lack(assets, debts, restore)?;
         let sellable = self.holdings().any(|(s, _)| self.mark(s).is_some_and(|m| m > 0));
         let alike = self
             .holdings()
@@ -176,6 +174,7 @@ impl View<'_> {
         Some(cure_amounts(&CureTerms {
             assets,
             debts,
+            lack,
             cash_debt: self.account.money_debts(),
             short_value: self.short_value().unwrap_or(0),
             sellable,
@@ -209,6 +208,7 @@ impl Market {
 struct CureTerms {
     assets: i128,
     debts: i128,
+    lack: i128,
     cash_debt: i128,
     short_value: i128,
     sellable: bool,
@@ -217,12 +217,31 @@ struct CureTerms {
     costs: Costs,
 }
 
+/// What assets lack to a restore line, × 10 000 in money units: n of domain.md §8; none at it already.
+pub(crate) fn lack(assets: i128, debts: i128, restore: Bp) -> Option<i128> {
+    let n = i128::from(restore) * debts - assets * ONE_BP;
+    (debts != 0 && n > 0).then_some(n)
+}
+
+/// Fen to add for what is lacking.
+pub(crate) fn to_add(lack: i128) -> i128 {
+    div_ceil(lack, ONE_BP * FEN)
+}
+
+/// Fen to sell, with debts in money and something to sell, for what A and D lack to a restore line;
+/// none where no sale does.
+pub(crate) fn to_sell(lack: i128, (a, d): (i128, i128), restore: Bp, costs: &Costs) -> Option<i128> {
+    let sale = ONE_RATE - costs.sale();
+    let over = i128::from(restore) * sale - ONE_BP * ONE_RATE;
+    // n × 1 / (over × FEN) in units of 1/10⁸, with the FEN cancelled.
+    (over > 0 && more(a, sale, d, ONE_RATE)).then(|| mul_div_ceil(lack, ONE_RATE / FEN, over))
+}
+
 /// The formulas of domain.md §8 before caps, each rounded up to 0.01 yuan.
 fn cure_amounts(t: &CureTerms) -> Cure {
     let r = i128::from(t.restore);
     let (a, d) = (t.assets, t.debts);
-    // n × 10 000 in money units.
-    let n = r * d - a * ONE_BP;
+    let n = t.lack;
     let (sale, purchase) = (ONE_RATE - t.costs.sale(), ONE_RATE + t.costs.purchase());
     let above_par = r - ONE_BP;
     let gains = a > d && above_par > 0;
@@ -235,15 +254,11 @@ fn cure_amounts(t: &CureTerms) -> Cure {
     };
     Cure {
         restore: t.restore,
-        add: mul_div_ceil(n, 1, ONE_BP * FEN),
+        add: to_add(n),
         repay: (t.cash_debt > 0).then(repay),
         repay_own: part(t.cash_debt > 0 && gains, 1, above_par),
         return_own: part(t.alike && gains, 1, above_par),
-        sell: part(
-            t.cash_debt > 0 && t.sellable && more(a, sale, d, ONE_RATE),
-            ONE_RATE,
-            r * sale - ONE_BP * ONE_RATE,
-        ),
+        sell: (t.cash_debt > 0 && t.sellable).then(|| to_sell(n, (a, d), t.restore, &t.costs)).flatten(),
         cover: part(t.short_value > 0 && more(a, ONE_RATE, d, purchase), ONE_BP, r * ONE_BP - purchase),
         sell_to_cover: part(
             t.short_value > 0 && t.sellable && more(a, sale, d, purchase),
@@ -260,8 +275,8 @@ fn more(a: i128, x: i128, d: i128, y: i128) -> bool {
 
 /// `ceil(a × b / c)` without ever forming a product wider than the result: b, c > 0.
 fn mul_div_ceil(a: i128, b: i128, c: i128) -> i128 {
-    let (whole, rest) = (a.div_euclid(c), a.rem_euclid(c));
-    whole * b + div_ceil(rest * b, c)
+    let whole = div_floor(a, c);
+    whole * b + div_ceil((a - whole * c) * b, c)
 }
 
 /// The value of a quantity at a mark, as far as it has one.

@@ -133,10 +133,20 @@ pub fn div_half_up(a: i128, b: i128) -> i128 {
     (2 * a + b).div_euclid(2 * b)
 }
 
+/// `a / b` rounded down. `b` > 0.
+#[must_use]
+pub fn div_floor(a: i128, b: i128) -> i128 {
+    // Most figures fit 64 bits, whose division costs a fraction; above zero `b` never overflows it.
+    match (i64::try_from(a), i64::try_from(b)) {
+        (Ok(a), Ok(b)) => i128::from(a.div_euclid(b)),
+        _ => a.div_euclid(b),
+    }
+}
+
 /// `a / b` rounded up. `b` > 0.
 #[must_use]
 pub fn div_ceil(a: i128, b: i128) -> i128 {
-    -(-a).div_euclid(b)
+    -div_floor(-a, b)
 }
 
 /// Clamps a wide figure into money; only for figures that a bound check has seen or will see.
@@ -188,5 +198,16 @@ mod tests {
         assert_eq!(div_half_up(-6, 10), -1);
         assert_eq!(div_ceil(-15, 10), -1);
         assert_eq!(div_ceil(11, 10), 2);
+    }
+
+    #[test]
+    fn narrow_and_wide_division_agree_at_the_edge_of_64_bits() {
+        let (least, most) = (i128::from(i64::MIN), i128::from(i64::MAX));
+        for a in [-7, 0, 7, least - 1, least, least + 1, most - 1, most, most + 1, 1 << 100] {
+            for b in [1, 2, 3, 10_000, most - 1, most, most + 1, 1 << 70] {
+                assert_eq!(div_floor(a, b), a.div_euclid(b), "{a} / {b}");
+                assert_eq!(div_ceil(a, b), -(-a).div_euclid(b), "{a} / {b}");
+            }
+        }
     }
 }

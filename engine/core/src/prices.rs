@@ -105,9 +105,52 @@ pub(crate) fn pack(holdings: impl Iterator<Item = (SecurityName, Quantity)>) -> 
     words
 }
 
+/// The shares of a word.
+pub(crate) fn shares(word: u32) -> Quantity {
+    Quantity::from(word >> NAME_BITS)
+}
+
+/// Whether a word is of a security.
+pub(crate) fn names_one(word: u32, name: SecurityName) -> bool {
+    word & (NAMES as u32 - 1) == name.0
+}
+
+/// Where words of a security stand, which a word must be able to name.
+pub(crate) fn find(words: &[u32], name: SecurityName, found: &mut Vec<usize>) {
+    let of_it = |word: &u32| names_one(*word, name);
+    let (eights, rest) = words.as_chunks::<8>();
+    for (k, eight) in eights.iter().enumerate() {
+        // All eight at once: few words are of one security.
+        if eight.iter().fold(false, |any, word| any | of_it(word)) {
+            found.extend((8 * k..).zip(eight).filter(|(_, word)| of_it(word)).map(|(at, _)| at));
+        }
+    }
+    let last = words.len() - rest.len();
+    found.extend((last..).zip(rest).filter(|(_, word)| of_it(word)).map(|(at, _)| at));
+}
+
 /// The securities of a row, each once: words of one security follow one another.
 pub(crate) fn names(words: &[u32]) -> impl Iterator<Item = usize> + '_ {
     let name = |word: u32| word as usize & (NAMES - 1);
     let first = move |&k: &usize| k == 0 || name(words[k - 1]) != name(words[k]);
     (0..words.len()).filter(first).map(move |k| name(words[k]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_security_are_found_wherever_they_stand() {
+        for len in 0..20 {
+            for at in 0..len {
+                let name = |k| SecurityName(if k == at { 5 } else { 6 });
+                let words = pack((0..len).map(|k| (name(k), 3)));
+                let mut found = Vec::new();
+                find(&words, SecurityName(5), &mut found);
+                assert_eq!(found, [at]);
+                assert_eq!(shares(words[at]), 3);
+            }
+        }
+    }
 }

@@ -8,9 +8,13 @@ use crate::engine::{Engine, Exec};
 use crate::input::{AccountName, Board, GroupName, IndexName, SecurityName};
 use crate::lane::Lane;
 use crate::market::Market;
-use crate::metrics::{FEN, View};
+use crate::metrics::{FEN, View, lack, to_add};
 use crate::num::{Money, ONE_RATE, clamp_i64, div_half_up};
+use crate::policy::Lines;
 use crate::tiers::judge;
+
+/// Accounts that are read together.
+const BLOCK: usize = 64;
 
 /// Which securities a shock moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +78,6 @@ pub struct Scenario {
 #[derive(Default)]
 struct Part {
     before: [u64; 7],
-    moved: Vec<(u32, Tier)>,
     matrix: [[u64; 7]; 7],
     calls: u64,
     call_sum: i128,
@@ -109,47 +112,48 @@ impl Market {
 }
 
 impl Lane {
+    /// What the accounts of the lane add to the answer: those whose tier the shock may move, and those
+    /// that need not move to lie at `call` or worse.
     fn assess(&self, market: &Market, with_sales: bool) -> Part {
         let mut part = Part::default();
-        self.hot.iter().for_each(|hot| part.before[hot.tier as usize] += 1);
-        for account in self.columns.unsettled(market) {
-            let i = account as usize;
-            let from = self.hot[i].tier;
-            let to = self.tier_under(i, market);
-            if to != from {
-                part.matrix[from as usize][to as usize] += 1;
-                part.moved.push((account, to));
+        let lines = self.terms.all(&market.policy);
+        for (i, hot) in self.hot.iter().enumerate() {
+            part.before[hot.tier as usize] += 1;
+            if hot.tier >= Tier::Call {
+                self.meet(i, market, &lines, with_sales, &mut part);
             }
         }
-        part.moved.sort_unstable();
-        let mut moved = part.moved.iter().peekable();
-        for (i, hot) in self.hot.iter().enumerate() {
-            let to = moved.next_if(|(account, _)| *account as usize == i).map_or(hot.tier, |&(_, to)| to);
-            if to >= Tier::Call
-                && let (Some(assets), Some(debts)) = self.balance(i, market)
-            {
-                let view = self.view(i, market);
-                if let Some(cure) = view.cure(assets, debts, view.lines.restore_call()) {
-                    part.calls += 1;
-                    part.call_sum += cure.add * FEN;
-                }
-                if with_sales && to >= Tier::Immediate {
-                    view.sell(assets, debts, &mut part.sales);
-                    part.shortfall += (debts - assets).max(0);
-                }
+        let mut tiers = Vec::with_capacity(BLOCK);
+        for block in self.columns.unsettled(market).chunks(BLOCK) {
+            // Nothing but loads, so that many are on their way from memory at once.
+            tiers.clear();
+            tiers.extend(block.iter().map(|&account| self.hot[account as usize].tier));
+            for (&account, _) in block.iter().zip(&tiers).filter(|(_, tier)| **tier < Tier::Call) {
+                self.meet(account as usize, market, &lines, with_sales, &mut part);
             }
         }
         part
     }
 
-    /// The tier of an account under other marks; one without a ratio keeps its own.
-    fn tier_under(&self, i: usize, market: &Market) -> Tier {
+    /// Judges an account under other marks; one without a ratio keeps its tier.
+    fn meet(&self, i: usize, market: &Market, lines: &[Lines], with_sales: bool, part: &mut Part) {
+        let (Some(assets), Some(debts)) = self.balance(i, market) else { return };
         let hot = &self.hot[i];
-        let (assets, debts) = self.balance(i, market);
-        match (assets, debts) {
-            (Some(_), Some(0)) => Tier::None,
-            (Some(assets), Some(debts)) => judge(&self.lines(i, market), hot.tier, assets, debts, false),
-            _ => hot.tier,
+        let lines = &lines[hot.terms as usize];
+        let to = if debts == 0 { Tier::None } else { judge(lines, hot.tier, assets, debts, false) };
+        if to != hot.tier {
+            part.matrix[hot.tier as usize][to as usize] += 1;
+        }
+        if to < Tier::Call {
+            return;
+        }
+        if let Some(lack) = lack(assets, debts, lines.restore_call()) {
+            part.calls += 1;
+            part.call_sum += to_add(lack) * FEN;
+        }
+        if with_sales && to >= Tier::Immediate {
+            self.view(i, market).sell(assets, debts, &mut part.sales);
+            part.shortfall += (debts - assets).max(0);
         }
     }
 }

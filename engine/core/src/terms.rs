@@ -48,6 +48,11 @@ impl Terms {
         policy.lines_of(*class).with(stated)
     }
 
+    /// The lines in force at every place.
+    pub(crate) fn all(&self, policy: &Policy) -> Vec<Lines> {
+        (0..self.all.len() as u32).map(|place| self.lines(place, policy)).collect()
+    }
+
     /// The policy is about to change: what was worked out under it counts no more.
     pub(crate) fn forget_policy(&mut self) {
         self.ladders.clear();

@@ -200,8 +200,8 @@ impl Journal {
     /// shares: what [`Journal::cause`] would say, from the words of its row.
     pub(crate) fn by_prices(words: &[u32], worsening: bool, deltas: &Deltas, market: &Market) -> Cause {
         let mut best: Option<(Money, &MarkMove)> = None;
-        for (name, contribution) in deltas.parts(words) {
-            let size = if worsening { -contribution } else { contribution };
+        for (name, part) in deltas.parts(words) {
+            let size = if worsening { -part } else { part };
             if size <= 0 || best.is_some_and(|(largest, _)| size < largest) {
                 continue;
             }

@@ -68,6 +68,11 @@ impl Bounds {
         Bounds { lo: lo.clamp(-BEYOND, BEYOND), hi: hi.clamp(-BEYOND, BEYOND) }
     }
 
+    /// The same but for an upper end of its own.
+    pub(crate) fn below(self, hi: Money) -> Self {
+        Bounds::new(self.lo, hi)
+    }
+
     pub(crate) fn contain(self, value: Money) -> bool {
         self.lo <= value && value < self.hi
     }

@@ -7,11 +7,12 @@ use crate::columns::{Balance, Bounds, Kind, Looked};
 use crate::effect::{Acts, Effect, Tier, TierChanged};
 use crate::input::SecurityName;
 use crate::lane::{Close, Hot, Lane};
+use crate::looks::Worth;
 use crate::market::Market;
 use crate::num::{Money, Quantity, clamp_i64};
 use crate::policy::Lines;
 use crate::prices::fit;
-use crate::tiers::{Stay, boundary, fails_from, judge};
+use crate::tiers::{Stay, Test, boundary, fails_from, judge};
 
 /// While an account owes and holds at most this many shares in all, its sums fit 64 bits at any
 /// price of a band: 2³⁰ shares × 2³² units, plus money below 2⁵⁹, is below 2⁶³ (domain.md §1).
@@ -20,6 +21,8 @@ const NARROW_SHARES: i128 = 1 << 30;
 const NARROW_MONEY: Money = 1 << 59;
 /// From one account in so many on, marking them is cheaper than sorting them.
 const MANY: usize = 64;
+/// Accounts that are read together before they are judged.
+const GATHER: usize = 16;
 
 impl Lane {
     /// Ends the epoch: judges what must be judged.
@@ -51,16 +54,19 @@ impl Lane {
         let settle = close == Close::Every { settlement: true };
         // Rows that inputs left alone stand where they stood: nothing but prices moved them.
         let by_prices = close == Close::Moved && !exact && self.put_deltas(market);
-        for &account in &found {
-            let i = account as usize;
-            if !(by_prices && self.columns.kind(account) == Kind::Words && self.cross(i, market)) {
-                self.judge(i, settle, market);
+        for block in found.chunks(GATHER) {
+            self.columns.fetch(block.iter().copied());
+            std::hint::black_box(
+                block.iter().fold(0, |read, &account| read ^ self.hot[account as usize].debts),
+            );
+            for &account in block {
+                let i = account as usize;
+                if !(by_prices && self.columns.kind(account) == Kind::Words && self.cross(i, market)) {
+                    self.judge(i, settle, market);
+                }
             }
         }
         self.judged = found.len() as u64;
-        for moved in &market.moves {
-            self.deltas.set(moved.security, 0);
-        }
         found.clear();
         self.dirty = found;
         self.journal.clear();
@@ -79,7 +85,8 @@ impl Lane {
         found.extend(flags.filter_map(|(flag, account)| std::mem::take(flag).then_some(account)));
     }
 
-    /// Sets what the moves of the epoch do to a share; tells whether all of them are narrow.
+    /// Sets what the moves of the epoch do to a share, those of securities that stand meaning nothing;
+    /// tells whether all are narrow.
     fn put_deltas(&mut self, market: &Market) -> bool {
         market.moves.iter().all(|moved| {
             let delta = moved.before.zip(market.mark(moved.security)).map_or(0, |(before, now)| now - before);
@@ -95,13 +102,18 @@ impl Lane {
     fn find_all(&mut self, settle: bool, market: &Market, found: &mut Vec<u32>) {
         self.columns.lay_all_bands(market);
         let terms = &self.terms;
+        let stay =
+            |hot: &Hot| (hot.debts < NARROW_MONEY).then(|| &terms.ladder(hot.terms).stays[hot.tier as usize]);
         let bounds = |hot: &Hot| {
-            let stay = &terms.ladder(hot.terms).stays[hot.tier as usize];
-            let settled = if settle { Stay { calm: stay.settled, ..*stay } } else { *stay };
-            let narrow = hot.debts > 0 && hot.debts < NARROW_MONEY;
-            narrow.then(|| (hot.bounds(stay), hot.bounds(&settled)))
+            let stay = stay(hot).filter(|_| hot.debts > 0)?;
+            let bounds = hot.bounds(stay);
+            Some((bounds, if settle { bounds.below(hot.edge_or_none(stay.settled)) } else { bounds }))
         };
-        self.columns.keep(&market.prices, &self.hot, bounds, found);
+        let balance = |hot: &Hot| {
+            let balance = hot.balance(stay(hot)?);
+            Some((balance, if settle { Balance { calm: stay(hot)?.settled, ..balance } } else { balance }))
+        };
+        self.columns.keep(&market.prices, &self.hot, (bounds, balance), found);
     }
 
     /// Brings what an epoch reads of an account up to its books; its row goes, to be taken anew
@@ -153,8 +165,7 @@ impl Lane {
                 }
             }
             Kind::Owing => {
-                let Stay { worse, calm, .. } = self.terms.ladder(hot.terms).stays[hot.tier as usize];
-                let balance = Balance { fixed: hot.fixed, money: hot.debts, worse, calm };
+                let balance = hot.balance(&self.terms.ladder(hot.terms).stays[hot.tier as usize]);
                 let owed = owed(&self.accounts[i].contracts);
                 self.columns.seat_owing(account, holdings(), owed, balance, &market.prices);
             }
@@ -171,7 +182,7 @@ impl Lane {
         let from = self.hot[i].tier;
         let lines = self.terms.ladder(self.hot[i].terms).lines;
         let (assets, debts, to) = self.verdict(i, settle, &lines, market);
-        self.hot[i].tier = to;
+        self.set_tier(i, to);
         self.seat(i, market);
         if from != to {
             self.change(i, (from, to), (assets, debts), settle, &lines, market);
@@ -195,7 +206,7 @@ impl Lane {
         if from != to {
             let line = boundary(&ladder.lines, from, to);
             let cause = Journal::by_prices(words, to > from, &self.deltas, market);
-            self.hot[i].tier = to;
+            self.set_tier(i, to);
             if let Some(news) = self.news(i, from, market) {
                 let account = self.hot[i].name;
                 let (assets, debts, settlement, count) = (Some(assets), debts.into(), false, 0);
@@ -255,15 +266,28 @@ impl Lane {
     /// A and D of an account at the marks of a market, this one's or one that answers a question: from
     /// its row where that is exact.
     pub(crate) fn balance(&self, i: usize, market: &Market) -> (Option<i128>, Option<i128>) {
-        let (hot, seat) = (&self.hot[i], self.columns.seats[i]);
-        let narrow = market.giants == 0 && hot.debts < NARROW_MONEY;
-        if !narrow || !matches!(seat.kind, Kind::Words | Kind::Owing) {
+        let seat = self.columns.seats[i];
+        if market.giants > 0 || !matches!(seat.kind, Kind::Words | Kind::Owing) {
             return self.view(i, market).assets_and_debts();
         }
         let words = self.columns.words(seat);
         let (held, owed) = words.split_at(words.len() - usize::from(seat.owed));
         let (held, owed) = (market.prices.value(held), market.prices.value(owed));
-        (Some(i128::from(hot.fixed + held)), Some(i128::from(hot.debts + owed)))
+        self.balance_of(&self.hot[i], &Worth { account: i as u32, held, owed }, market)
+    }
+
+    /// The same for an account whose row is worth so much.
+    pub(crate) fn balance_of(
+        &self,
+        hot: &Hot,
+        worth: &Worth,
+        market: &Market,
+    ) -> (Option<i128>, Option<i128>) {
+        // Interest may have taken debts out of the range of a row.
+        if hot.debts >= NARROW_MONEY {
+            return self.view(worth.account as usize, market).assets_and_debts();
+        }
+        (Some(i128::from(hot.fixed + worth.held)), Some(i128::from(hot.debts + worth.owed)))
     }
 
     /// Its tier stays what it was; whoever lacks a mark is named, and looked at again each time.
@@ -340,9 +364,20 @@ struct News {
 impl Hot {
     /// The value of positions that keeps the tier, debts and the rest of A as they are.
     fn bounds(&self, stay: &Stay) -> Bounds {
-        let debts = i128::from(self.debts);
-        let from = |test| clamp_i64(fails_from(test, debts)).saturating_sub(self.fixed);
-        Bounds::new(from(stay.worse), stay.calm.map_or(Money::MAX, from))
+        Bounds::new(self.edge(stay.worse), self.edge_or_none(stay.calm))
+    }
+
+    /// The least value of positions at which a test fails.
+    fn edge(&self, test: Test) -> Money {
+        clamp_i64(fails_from(test, i128::from(self.debts))).saturating_sub(self.fixed)
+    }
+
+    fn edge_or_none(&self, test: Option<Test>) -> Money {
+        test.map_or(Money::MAX, |test| self.edge(test))
+    }
+
+    fn balance(&self, stay: &Stay) -> Balance {
+        Balance { fixed: self.fixed, money: self.debts, worse: stay.worse, calm: stay.calm }
     }
 }
 

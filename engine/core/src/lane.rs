@@ -81,6 +81,39 @@ pub(crate) enum Close {
     },
 }
 
+/// How the accounts of a lane are spread over the tiers, and which are at `call` or worse.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    pub tiers: [u64; Tier::ALL.len()],
+    /// A bit an account.
+    called: Vec<u64>,
+    accounts: usize,
+}
+
+impl Tally {
+    fn add(&mut self) {
+        self.tiers[Tier::None as usize] += 1;
+        self.accounts += 1;
+        self.called.resize(self.accounts.div_ceil(64), 0);
+    }
+
+    fn turn(&mut self, i: usize, from: Tier, to: Tier) {
+        self.tiers[from as usize] -= 1;
+        self.tiers[to as usize] += 1;
+        if (from >= Tier::Call) != (to >= Tier::Call) {
+            self.called[i / 64] ^= 1 << (i % 64);
+        }
+    }
+
+    /// Accounts at `call` or worse, in order.
+    pub(crate) fn called(&self) -> impl Iterator<Item = usize> + '_ {
+        let bits = |(place, &word): (usize, &u64)| {
+            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| 64 * place + bit)
+        };
+        self.called.iter().enumerate().filter(|(_, word)| **word != 0).flat_map(bits)
+    }
+}
+
 /// A slice of the accounts.
 #[derive(Clone, Debug, Default)]
 pub struct Lane {
@@ -89,6 +122,7 @@ pub struct Lane {
     pub(crate) holdings: Holdings,
     pub(crate) columns: Columns,
     pub(crate) terms: Terms,
+    pub(crate) tally: Tally,
     /// Accounts that had orders in flight since the last `day_end`, each once.
     ordering: Vec<u32>,
     /// Accounts with something to judge at the end of the epoch.
@@ -126,6 +160,7 @@ impl Lane {
             kind: Kind::Nowhere,
         });
         self.columns.add();
+        self.tally.add();
         self.dirty_flags.push(false);
     }
 
@@ -154,11 +189,18 @@ impl Lane {
         self.holdings.replace(&mut self.hot[i].extent, holdings);
         let hot = &mut self.hot[i];
         hot.through = market.accrued();
-        (hot.tier, hot.restricted, hot.changes) = (standing.tier, standing.restricted, standing.changes);
+        (hot.restricted, hot.changes) = (standing.restricted, standing.changes);
+        self.set_tier(i, standing.tier);
         self.resolve(i);
         self.terms.climb(&market.policy);
         self.refresh(i, market);
         self.seat(i, market);
+    }
+
+    /// Moves an account to a tier.
+    pub(crate) fn set_tier(&mut self, i: usize, to: Tier) {
+        let from = std::mem::replace(&mut self.hot[i].tier, to);
+        self.tally.turn(i, from, to);
     }
 
     /// What the tier of an account has come to.

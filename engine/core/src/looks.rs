@@ -16,11 +16,19 @@ use crate::prices::{NAMES, Prices, names};
 /// A look at a row through a list costs about as much as so many of them in a pass.
 const LIST_COST: u64 = 12;
 /// Rows of a pass that stay near the processor until those it wants have been looked at.
-const BLOCK: usize = 2048;
+const BLOCK: usize = 64;
 /// Rows whose accounts are read together.
 const GATHER: usize = 64;
 /// Building the lists of a level costs about as much as so many passes over it.
 const BUILD_COST: u64 = 16;
+
+/// What an account holds and owes at some prices.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Worth {
+    pub account: u32,
+    pub held: Money,
+    pub owed: Money,
+}
 
 impl Columns {
     /// Finds, after the moves of an epoch, every account that may have crossed a line: those that
@@ -135,9 +143,12 @@ impl Columns {
                 let start = end.saturating_sub(BLOCK);
                 let group = &self.levels[level].groups[width];
                 group.pass(width, start..end, &market.prices, SHIFTS[level], wider, &mut wanted);
+                // Those that leave, and those that take their places.
+                let last = group.accounts.iter().rev().zip(&wanted).map(|(&account, _)| account);
+                self.fetch(wanted.iter().map(|&row| group.accounts[row as usize]).chain(last));
                 while let Some(row) = wanted.pop() {
                     let account = self.levels[level].groups[width].accounts[row as usize];
-                    self.look_at(account, market, found);
+                    self.look_at(account, &market.prices, found);
                 }
                 end = start;
             }
@@ -148,10 +159,16 @@ impl Columns {
         }
         wanted.extend(of.full.iter().map(|full| full.account));
         for &account in &wanted {
-            self.look_at(account, market, found);
+            self.look_at(account, &market.prices, found);
         }
         wanted.clear();
         self.wanted = wanted;
+    }
+
+    /// Reads the seats of accounts and nothing else, so that many are on their way from memory at once.
+    pub(crate) fn fetch(&self, accounts: impl Iterator<Item = u32>) {
+        let read = accounts.fold(0, |read: u32, account| read ^ self.seats[account as usize].row);
+        std::hint::black_box(read);
     }
 
     /// Looks at the rows of a level that a list names; gives how many. Some no longer hold the
@@ -169,7 +186,7 @@ impl Columns {
         list.retain(|&account| {
             if here(&self.seats, account) {
                 looked += 1;
-                self.look_at(account, market, found);
+                self.look_at(account, &market.prices, found);
             }
             here(&self.seats, account)
         });
@@ -194,13 +211,13 @@ impl Columns {
 
     /// Tests one row exactly at the marks; one that stays is given the widest level that holds it,
     /// a wider one than its own only where there is room for twice its band.
-    fn look_at(&mut self, account: u32, market: &Market, found: &mut Vec<u32>) {
+    fn look_at(&mut self, account: u32, marks: &Prices, found: &mut Vec<u32>) {
         let seat = self.seats[account as usize];
         let (words, at) = (self.words(seat), usize::from(seat.level));
         let level = match seat.kind {
             Kind::Nowhere => return,
             Kind::Words => {
-                let (value, bounds) = (market.prices.value(words), self.bounds(seat));
+                let (value, bounds) = (marks.value(words), self.bounds(seat));
                 if !bounds.contain(value) {
                     found.push(account);
                     return;
@@ -211,11 +228,11 @@ impl Columns {
             Kind::Owing => {
                 let held = words.len() - usize::from(seat.owed);
                 let balance = self.levels[at].owing[&(seat.width, seat.owed)].keeps[seat.row as usize];
-                if !balance.stays_at(words, held, &market.prices) {
+                if !balance.stays_at(words, held, marks) {
                     found.push(account);
                     return;
                 }
-                self.level_of_owing(words, held, &balance, &market.prices)
+                self.level_of_owing(words, held, &balance, marks)
             }
             Kind::Full => {
                 found.push(account);
@@ -227,47 +244,56 @@ impl Columns {
         }
     }
 
-    /// Gives every row of an account whose debts stand still its bounds of now, all bands having been
-    /// laid anew: those it is seated with, and those it must lie in besides. Finds the rows that do
-    /// not, and all rows of other kinds.
+    /// Gives every row what keeps its tier now, all bands having been laid anew: what it is seated
+    /// with, and what it must pass besides. Finds the rows that do not, and all that have no words.
     pub(crate) fn keep<T: Copy>(
         &mut self,
         marks: &Prices,
         by_account: &[T],
-        bounds_of: impl Fn(&T) -> Option<(Bounds, Bounds)>,
+        (bounds_of, balance_of): (
+            impl Fn(&T) -> Option<(Bounds, Bounds)>,
+            impl Fn(&T) -> Option<(Balance, Balance)>,
+        ),
         found: &mut Vec<u32>,
     ) {
         let mut moving = Vec::new();
-        let mut block = Vec::with_capacity(GATHER);
         let levels = if self.paths == Paths::Sweep { 1 } else { LEVELS };
         for (level, of) in self.levels.iter_mut().enumerate() {
-            let wider = SHIFTS[..levels].get(level + 1).map(|next| next - 1);
+            let (own, wider) = (SHIFTS[level], SHIFTS[..levels].get(level + 1).map(|next| next - 1));
             for (width, group) in of.groups.iter_mut().enumerate() {
-                let Group { accounts, keeps, words } = group;
-                for (first, accounts) in (0..).step_by(GATHER).zip(accounts.chunks(GATHER)) {
-                    // Nothing but loads, so that many are on their way from memory at once.
-                    block.clear();
-                    block.extend(accounts.iter().map(|&account| by_account[account as usize]));
-                    for (row, (&account, of)) in (first..).zip(accounts.iter().zip(&block)) {
-                        let value = marks.value(&words[row * width..(row + 1) * width]);
-                        match bounds_of(of).filter(|(a, b)| a.contain(value) && b.contain(value)) {
-                            Some((bounds, _)) => {
-                                keeps[row] = bounds;
-                                if !settled(bounds, value, SHIFTS[level], wider) {
-                                    moving.push(account);
-                                }
-                            }
-                            None => found.push(account),
-                        }
-                    }
-                }
+                group.keep(
+                    width,
+                    by_account,
+                    found,
+                    |of, words, seated: &mut Bounds| {
+                        let value = marks.value(words);
+                        let (bounds, _) =
+                            bounds_of(of).filter(|(a, b)| a.contain(value) && b.contain(value))?;
+                        *seated = bounds;
+                        Some(settled(bounds, value, own, wider))
+                    },
+                    &mut moving,
+                );
             }
-            found.extend(of.owing.values().flat_map(|group| &group.accounts));
+            for (&(width, owed), group) in &mut of.owing {
+                let held = usize::from(width - owed);
+                group.keep(
+                    width.into(),
+                    by_account,
+                    found,
+                    |of, words, seated: &mut Balance| {
+                        let stays = |balance: &Balance| balance.stays_at(words, held, marks);
+                        let (balance, _) = balance_of(of).filter(|(a, b)| stays(a) && stays(b))?;
+                        *seated = balance;
+                        Some(balance.settled(words, held, marks, own, wider))
+                    },
+                    &mut moving,
+                );
+            }
             found.extend(of.full.iter().map(|full| full.account));
         }
         for account in moving {
-            let (value, bounds) = self.value(account, marks);
-            self.rebound(account, value, bounds);
+            self.look_at(account, marks, found);
         }
     }
 
@@ -317,29 +343,44 @@ impl Columns {
         found
     }
 
-    /// Accounts whose tier other prices than the marks may change.
-    pub(crate) fn unsettled(&self, market: &Market) -> Vec<u32> {
-        let (mut found, mut wanted) = (Vec::new(), Vec::new());
+    /// Tells of accounts whose tier other prices than the marks may change, and of what they hold and
+    /// owe at these, block by block; gives those that only a full judgement tells.
+    pub(crate) fn unsettled(&self, market: &Market, mut tell: impl FnMut(&[Worth])) -> Vec<u32> {
+        let (mut others, mut wanted, mut block) = (Vec::new(), Vec::new(), Vec::new());
+        let marks = &market.prices;
         for of in &self.levels {
+            others.extend(of.full.iter().map(|full| full.account));
+            if market.giants > 0 {
+                others.extend(of.groups.iter().flat_map(|group| &group.accounts));
+                others.extend(of.owing.values().flat_map(|group| &group.accounts));
+                continue;
+            }
             for (width, group) in of.groups.iter().enumerate() {
-                if market.giants > 0 {
-                    found.extend(&group.accounts);
-                    continue;
-                }
-                let rows = 0..group.accounts.len();
-                group.pass(width, rows, &market.prices, SHIFTS[0], None, &mut wanted);
-                found.extend(wanted.drain(..).map(|row| group.accounts[row as usize]));
-            }
-            for (&shape, group) in &of.owing {
-                if market.giants > 0 {
-                    found.extend(&group.accounts);
-                } else {
-                    group.pass_owing(shape, &market.prices, SHIFTS[0], None, &mut found);
+                for start in (0..group.accounts.len()).step_by(BLOCK) {
+                    let rows = start..(start + BLOCK).min(group.accounts.len());
+                    group.pass(width, rows, marks, SHIFTS[0], None, &mut wanted);
+                    block.extend(wanted.drain(..).map(|row| {
+                        let held = marks.value(group.row(row as usize, width));
+                        Worth { account: group.accounts[row as usize], held, owed: 0 }
+                    }));
+                    block.chunks(GATHER).for_each(&mut tell);
+                    block.clear();
                 }
             }
-            found.extend(of.full.iter().map(|full| full.account));
+            for (&(width, owed), group) in &of.owing {
+                let rows = group.words.chunks_exact(width.into()).zip(&group.keeps).zip(&group.accounts);
+                for ((words, balance), &account) in rows {
+                    let (held, owed) = words.split_at(usize::from(width - owed));
+                    let (held, owed) = (marks.value(held), marks.value(owed));
+                    if !balance.stays((held, held), (owed, owed)) {
+                        block.push(Worth { account, held, owed });
+                    }
+                }
+            }
+            block.chunks(GATHER).for_each(&mut tell);
+            block.clear();
         }
-        found
+        others
     }
 
     /// Enters an account into the lists of its level, where there are any.
@@ -404,6 +445,42 @@ fn settled(bounds: Bounds, value: Money, own: u32, wider: Option<u32>) -> bool {
     slack >= value >> own && wider.is_none_or(|wider| slack < value >> wider)
 }
 
+impl<T> Group<T> {
+    /// Gives each row what keeps its tier now; `seat` tells whether the row is at its level, or finds
+    /// that the tier does not stay.
+    fn keep<A: Copy>(
+        &mut self,
+        width: usize,
+        by_account: &[A],
+        found: &mut Vec<u32>,
+        seat: impl Fn(&A, &[u32], &mut T) -> Option<bool>,
+        moving: &mut Vec<u32>,
+    ) {
+        let mut block = Vec::with_capacity(GATHER);
+        for (first, accounts) in (0..).step_by(GATHER).zip(self.accounts.chunks(GATHER)) {
+            // Nothing but loads, so that many are on their way from memory at once.
+            block.clear();
+            block.extend(accounts.iter().map(|&account| by_account[account as usize]));
+            for (row, (&account, of)) in (first..).zip(accounts.iter().zip(&block)) {
+                match seat(of, &self.words[row * width..(row + 1) * width], &mut self.keeps[row]) {
+                    Some(true) => {}
+                    Some(false) => moving.push(account),
+                    None => found.push(account),
+                }
+            }
+        }
+    }
+}
+
+impl Balance {
+    /// As [`settled`], for a row with so many words held.
+    fn settled(&self, words: &[u32], held: usize, marks: &Prices, own: u32, wider: Option<u32>) -> bool {
+        let (held, owed) = (marks.value(&words[..held]), marks.value(&words[held..]));
+        let stays = |shift| self.stays(spread(held, shift), spread(owed, shift));
+        stays(own) && !wider.is_some_and(stays)
+    }
+}
+
 /// Calls a pass with the width of its rows known when compiling, so that no loop over words has a
 /// length to guess.
 macro_rules! by_width {
@@ -451,10 +528,7 @@ impl Group<Balance> {
     ) {
         let rows = self.words.chunks_exact(width.into());
         for ((words, balance), &account) in rows.zip(&self.keeps).zip(&self.accounts) {
-            let (held, owed) = words.split_at(usize::from(width - owed));
-            let (held, owed) = (marks.value(held), marks.value(owed));
-            let stays = |shift| balance.stays(spread(held, shift), spread(owed, shift));
-            if !stays(own) || wider.is_some_and(stays) {
+            if !balance.settled(words, usize::from(width - owed), marks, own, wider) {
                 wanted.push(account);
             }
         }

@@ -54,8 +54,8 @@ impl Prices {
     }
 }
 
-/// What the moves of an epoch do to a share of every security a word can name; 0 where its price
-/// stands.
+/// What the moves of an epoch do to a share of every security a word can name: 0 for one whose price
+/// appeared, without meaning for one that stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Deltas(Box<[i32; NAMES]>);
 

@@ -13,9 +13,6 @@ use crate::num::{Money, ONE_RATE, clamp_i64, div_half_up};
 use crate::policy::Lines;
 use crate::tiers::judge;
 
-/// Accounts that are read together.
-const BLOCK: usize = 64;
-
 /// Which securities a shock moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -111,35 +108,52 @@ impl Market {
     }
 }
 
+/// What a lane is asked under.
+struct Shocked<'a> {
+    market: &'a Market,
+    /// By place of terms.
+    lines: &'a [Lines],
+    with_sales: bool,
+}
+
 impl Lane {
     /// What the accounts of the lane add to the answer: those whose tier the shock may move, and those
     /// that need not move to lie at `call` or worse.
     fn assess(&self, market: &Market, with_sales: bool) -> Part {
-        let mut part = Part::default();
+        let mut part = Part { before: self.tally.tiers, ..Part::default() };
         let lines = self.terms.all(&market.policy);
-        for (i, hot) in self.hot.iter().enumerate() {
-            part.before[hot.tier as usize] += 1;
-            if hot.tier >= Tier::Call {
-                self.meet(i, market, &lines, with_sales, &mut part);
-            }
+        let shock = Shocked { market, lines: &lines, with_sales };
+        for i in self.tally.called() {
+            self.meet(i, self.balance(i, market), &shock, &mut part);
         }
-        let mut tiers = Vec::with_capacity(BLOCK);
-        for block in self.columns.unsettled(market).chunks(BLOCK) {
+        let mut hot = Vec::new();
+        let others = self.columns.unsettled(market, |block| {
             // Nothing but loads, so that many are on their way from memory at once.
-            tiers.clear();
-            tiers.extend(block.iter().map(|&account| self.hot[account as usize].tier));
-            for (&account, _) in block.iter().zip(&tiers).filter(|(_, tier)| **tier < Tier::Call) {
-                self.meet(account as usize, market, &lines, with_sales, &mut part);
+            hot.clear();
+            hot.extend(block.iter().map(|worth| self.hot[worth.account as usize]));
+            for (worth, hot) in block.iter().zip(&hot).filter(|(_, hot)| hot.tier < Tier::Call) {
+                self.meet(worth.account as usize, self.balance_of(hot, worth, market), &shock, &mut part);
+            }
+        });
+        for i in others.into_iter().map(|account| account as usize) {
+            if self.hot[i].tier < Tier::Call {
+                self.meet(i, self.balance(i, market), &shock, &mut part);
             }
         }
         part
     }
 
     /// Judges an account under other marks; one without a ratio keeps its tier.
-    fn meet(&self, i: usize, market: &Market, lines: &[Lines], with_sales: bool, part: &mut Part) {
-        let (Some(assets), Some(debts)) = self.balance(i, market) else { return };
+    fn meet(
+        &self,
+        i: usize,
+        (assets, debts): (Option<i128>, Option<i128>),
+        shock: &Shocked<'_>,
+        part: &mut Part,
+    ) {
+        let (Some(assets), Some(debts)) = (assets, debts) else { return };
         let hot = &self.hot[i];
-        let lines = &lines[hot.terms as usize];
+        let lines = &shock.lines[hot.terms as usize];
         let to = if debts == 0 { Tier::None } else { judge(lines, hot.tier, assets, debts, false) };
         if to != hot.tier {
             part.matrix[hot.tier as usize][to as usize] += 1;
@@ -151,8 +165,8 @@ impl Lane {
             part.calls += 1;
             part.call_sum += to_add(lack) * FEN;
         }
-        if with_sales && to >= Tier::Immediate {
-            self.view(i, market).sell(assets, debts, &mut part.sales);
+        if shock.with_sales && to >= Tier::Immediate {
+            self.view(i, shock.market).sell(assets, debts, &mut part.sales);
             part.shortfall += (debts - assets).max(0);
         }
     }

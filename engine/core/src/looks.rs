@@ -16,7 +16,7 @@ use crate::prices::{NAMES, Prices, names};
 /// A look at a row through a list costs about as much as so many of them in a pass.
 const LIST_COST: u64 = 12;
 /// Rows of a pass that stay near the processor until those it wants have been looked at.
-const BLOCK: usize = 64;
+const BLOCK: usize = 512;
 /// Rows whose accounts are read together.
 const GATHER: usize = 64;
 /// Building the lists of a level costs about as much as so many passes over it.
@@ -134,13 +134,16 @@ impl Columns {
     fn pass(&mut self, level: usize, market: &Market, found: &mut Vec<u32>) {
         let mut wanted = std::mem::take(&mut self.wanted);
         // Nothing moves to another level where there are none.
-        let wider = (self.paths != Paths::Sweep && level + 1 < LEVELS).then(|| SHIFTS[level + 1] - 1);
+        let sweeps = self.paths == Paths::Sweep;
+        let wider = (!sweeps && level + 1 < LEVELS).then(|| SHIFTS[level + 1] - 1);
+        // Where few rows are wanted, one long block runs best.
+        let most = if sweeps { usize::MAX } else { BLOCK };
         for width in 0..self.levels[level].groups.len() {
             // From the last block to the first, and backwards within each: a row that leaves is
             // replaced by one that was passed already.
             let mut end = self.levels[level].groups[width].accounts.len();
             while end > 0 {
-                let start = end.saturating_sub(BLOCK);
+                let start = end.saturating_sub(most);
                 let group = &self.levels[level].groups[width];
                 group.pass(width, start..end, &market.prices, SHIFTS[level], wider, &mut wanted);
                 // Those that leave, and those that take their places.
@@ -442,7 +445,9 @@ impl Level {
 #[inline(always)]
 fn settled(bounds: Bounds, value: Money, own: u32, wider: Option<u32>) -> bool {
     let slack = bounds.slack(value);
-    slack >= value >> own && wider.is_none_or(|wider| slack < value >> wider)
+    // Without a branch a row: no slack is as large as the mask of no next level.
+    let (shift, never) = wider.map_or((0, Money::MAX), |wider| (wider, 0));
+    slack >= value >> own && slack < (value >> shift | never)
 }
 
 impl<T> Group<T> {

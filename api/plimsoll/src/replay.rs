@@ -101,7 +101,8 @@ pub fn run(args: &ReplayArgs) -> Result<(), String> {
         eprintln!("{text}");
     }
     if let Some(path) = &args.save {
-        std::fs::write(path, session.save()).map_err(|cause| format!("{}: {cause}", path.display()))?;
+        let saved = File::create(path).and_then(|mut file| session.save(&mut file));
+        saved.map_err(|cause| format!("{}: {cause}", path.display()))?;
     }
     if args.timings {
         eprint!("{}", timings(session.files()));

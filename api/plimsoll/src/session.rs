@@ -83,17 +83,26 @@ impl Session {
         })
     }
 
-    /// The state with its names, sealed by a checksum.
-    #[must_use]
-    pub fn save(&self) -> Vec<u8> {
+    /// Writes the state with its names, sealed by a checksum.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn save(&self, out: &mut impl Write) -> io::Result<()> {
         let names = self.door.names().save();
-        let mut out = SAVED.to_vec();
-        out.extend((names.len() as u64).to_le_bytes());
-        out.extend(names);
-        out.extend(self.engine.save());
-        let seal = blake3::hash(&out);
-        out.extend(seal.as_bytes());
-        out
+        let (mut seal, mut done) = (blake3::Hasher::new(), Ok(()));
+        // Piece by piece: a large book is never in memory twice.
+        let mut put = |bytes: &[u8]| {
+            if done.is_ok() {
+                seal.update(bytes);
+                done = out.write_all(bytes);
+            }
+        };
+        put(SAVED);
+        put(&(names.len() as u64).to_le_bytes());
+        put(&names);
+        self.engine.save_to(put);
+        done?;
+        out.write_all(seal.finalize().as_bytes())
     }
 
     /// The book as it stands.

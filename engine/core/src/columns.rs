@@ -1,8 +1,9 @@
 //! The columns: what an epoch reads of the accounts that moved prices may bring over a line.
 //!
 //! An account with debts has a row: its positions in four bytes each (14 bits of security, 18 of
-//! shares; a larger holding takes several) and the interval of their value that changes nothing.
-//! Rows of one width lie side by side, so a pass over them runs at the speed of memory.
+//! shares; a larger holding takes several) and the interval of their value that changes nothing; what
+//! it owes in shares follows what it holds, and two tests stand for the interval. Rows of one shape
+//! lie side by side, so that a pass over them does nothing but read on.
 //!
 //! **Levels.** Each level has a band of prices around every security. A row sits at the widest level
 //! that *holds* it:
@@ -12,8 +13,9 @@
 //! Quantities are not negative, so the middle follows from the bands and the ends are checked in
 //! integers, when the row takes its seat and whenever its bounds or a band it rests on move. Such an
 //! account cannot have crossed a line, and is not touched. When a mark leaves a band, the band is
-//! laid around it anew and every row of that level that holds the security is looked at. Level 0
-//! has no bands: its rows are looked at whenever one of their prices moves.
+//! laid around it anew and every row of that level that holds the security is looked at. Where all
+//! bands are laid at once, the ends follow from the value alone ([`spread`]), within a unit a position
+//! and on the safe side. Level 0 has no bands: its rows are looked at whenever one of their prices moves.
 
 use std::collections::BTreeMap;
 
@@ -26,8 +28,6 @@ use crate::tiers::{Test, holds};
 /// value below 2⁶² has anything left after its shift.
 pub(crate) const SHIFTS: [u32; LEVELS] = [63, 6, 4, 3, 2, 1];
 pub(crate) const LEVELS: usize = 6;
-/// No value of a row is as large (`prices`).
-const BEYOND: Money = 1 << 62;
 
 /// What kind of row an account has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,37 +54,52 @@ pub(crate) struct Seat {
     pub kind: Kind,
 }
 
-/// The value of positions in `lo..hi` changes nothing.
+/// While the value of positions lies in it, nothing changes: an interval within the exact one, its ends
+/// in whole [`GRAIN`]s so that they take four bytes each. A value in the last grain before a line is
+/// outside, and its account is judged exactly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {
-    lo: Money,
-    hi: Money,
+    lo: u32,
+    hi: u32,
 }
 
+/// The grain of [`Bounds`] as a shift: 2²⁰ units, some 105 yuan.
+const GRAIN: u32 = 20;
+
 impl Bounds {
-    /// Bounds that no value can reach are brought so near that no difference to a value overflows:
-    /// values lie in 0..2⁶².
+    /// The largest bounds within `lo..hi`. Values are not negative; those of 2⁵² and more, of which no
+    /// account has been seen, are outside all bounds.
     pub(crate) fn new(lo: Money, hi: Money) -> Self {
-        Bounds { lo: lo.clamp(-BEYOND, BEYOND), hi: hi.clamp(-BEYOND, BEYOND) }
+        let grains = |end: Money| u32::try_from(end.max(0)).unwrap_or(u32::MAX);
+        let up = Money::from(lo.rem_euclid(1 << GRAIN) > 0);
+        Bounds { lo: grains((lo >> GRAIN) + up), hi: grains(hi >> GRAIN) }
     }
 
-    /// The same but for an upper end of its own.
-    pub(crate) fn below(self, hi: Money) -> Self {
-        Bounds::new(self.lo, hi)
+    fn ends(self) -> (Money, Money) {
+        (Money::from(self.lo) << GRAIN, Money::from(self.hi) << GRAIN)
+    }
+
+    /// The same but for what lies outside others.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Bounds { lo: self.lo.max(other.lo), hi: self.hi.min(other.hi) }
     }
 
     pub(crate) fn contain(self, value: Money) -> bool {
-        self.lo <= value && value < self.hi
+        self.within(value, value)
     }
 
     /// Whether all values between two lie in it.
     pub(crate) fn within(self, least: Money, most: Money) -> bool {
-        self.lo <= least && most < self.hi
+        let (lo, hi) = self.ends();
+        lo <= least && most < hi
     }
 
     /// How far a value inside may move either way; below zero for one outside.
+    #[inline(always)]
     pub(crate) fn slack(self, value: Money) -> Money {
-        value.wrapping_sub(self.lo).min(self.hi.wrapping_sub(1).wrapping_sub(value))
+        // Ends are below 2⁵², values below 2⁶².
+        let (lo, hi) = self.ends();
+        value.wrapping_sub(lo).min(hi.wrapping_sub(1).wrapping_sub(value))
     }
 }
 
@@ -548,14 +563,32 @@ mod tests {
 
     #[test]
     fn bounds_hold_at_their_ends_and_not_one_unit_beyond() {
-        let bounds = Bounds::new(10, 20);
-        for (least, most, holds) in [(10, 19, true), (9, 19, false), (10, 20, false), (15, 15, true)] {
+        let grain = 1 << GRAIN;
+        let bounds = Bounds::new(10 * grain, 20 * grain);
+        let last = 20 * grain - 1;
+        for (least, most, holds) in [
+            (10 * grain, last, true),
+            (10 * grain - 1, last, false),
+            (10 * grain, last + 1, false),
+            (15 * grain, 15 * grain, true),
+        ] {
             assert_eq!(bounds.within(least, most), holds, "{least} to {most}");
         }
-        for (value, inside) in [(9, false), (10, true), (19, true), (20, false)] {
-            assert_eq!(bounds.contain(value), inside, "{value}");
+        assert_eq!([10 * grain, 10 * grain + 2, last].map(|value| bounds.slack(value)), [0, 2, 0]);
+        assert!(bounds.slack(10 * grain - 1) < 0 && bounds.slack(last + 1) < 0);
+    }
+
+    #[test]
+    fn bounds_lie_within_the_exact_ones_by_less_than_a_grain() {
+        let grain: Money = 1 << GRAIN;
+        for lo in [-1, 0, 1, grain - 1, grain, grain + 1, 7 * grain + 3] {
+            for hi in [lo, lo + 1, lo + grain, 9 * grain - 1, 9 * grain, 9 * grain + 1] {
+                let (low, high) = Bounds::new(lo, hi).ends();
+                assert!(lo <= low && low < lo.max(0) + grain, "{lo}");
+                assert!(high <= hi.max(0) && hi - grain < high, "{hi}");
+            }
         }
-        assert_eq!([10, 12, 19].map(|value| bounds.slack(value)), [0, 2, 0]);
-        assert!(bounds.slack(9) < 0 && bounds.slack(20) < 0);
+        let open = Bounds::new(Money::MIN, Money::MAX);
+        assert!(open.contain(0) && open.contain((1 << 52) - grain - 1) && !open.contain(1 << 52));
     }
 }

@@ -107,7 +107,8 @@ impl Lane {
         let bounds = |hot: &Hot| {
             let stay = stay(hot).filter(|_| hot.debts > 0)?;
             let bounds = hot.bounds(stay);
-            Some((bounds, if settle { bounds.below(hot.edge_or_none(stay.settled)) } else { bounds }))
+            let settled = || Bounds::new(0, hot.edge_or_none(stay.settled));
+            Some((bounds, if settle { bounds.and(settled()) } else { bounds }))
         };
         let balance = |hot: &Hot| {
             let balance = hot.balance(stay(hot)?);

@@ -186,13 +186,27 @@ impl Columns {
             let seat = seats[account as usize];
             usize::from(seat.level) == level && seat.kind != Kind::Nowhere
         };
-        list.retain(|&account| {
-            if here(&self.seats, account) {
-                looked += 1;
-                self.look_at(account, &market.prices, found);
+        let mut kept = 0;
+        for first in (0..list.len()).step_by(GATHER) {
+            let block = first..(first + GATHER).min(list.len());
+            self.fetch(list[block.clone()].iter().copied());
+            let words = |&account: &u32| self.words(self.seats[account as usize]).first().copied();
+            std::hint::black_box(
+                list[block.clone()].iter().filter_map(words).fold(0, |read, word| read ^ word),
+            );
+            for k in block {
+                let account = list[k];
+                if here(&self.seats, account) {
+                    looked += 1;
+                    self.look_at(account, &market.prices, found);
+                }
+                if here(&self.seats, account) {
+                    list[kept] = account;
+                    kept += 1;
+                }
             }
-            here(&self.seats, account)
-        });
+        }
+        list.truncate(kept);
         if let Some(index) = &mut self.levels[level].index {
             index.give_back(name.index(), list);
         }

@@ -350,7 +350,8 @@ impl Lane {
         let mark = Money::from(market.prices.of(name));
         let (mut places, mut held, mut block) = (Vec::new(), Vec::<(usize, Quantity)>::new(), Vec::new());
         for (words, accounts) in group.words.chunks(BLOCK * width).zip(group.accounts.chunks(BLOCK)) {
-            (places.clear(), held.clear());
+            places.clear();
+            held.clear();
             find(words, name, &mut places);
             for &at in &places {
                 let (row, shares) = (at / width, shares(words[at]));

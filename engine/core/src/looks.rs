@@ -553,3 +553,30 @@ impl Group<Balance> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::PolicyDraft;
+    use crate::rules::Rules;
+
+    #[test]
+    fn a_pass_finds_every_row_wherever_its_block_ends() {
+        let rules = Rules::default();
+        let policy = PolicyDraft::default().resolve(&rules).expect("the default policy");
+        let mut market = Market::new(policy, rules);
+        market.prices.set(SecurityName(0), 1);
+        for rows in [1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 1] {
+            let mut columns = Columns::default();
+            for account in 0..rows as u32 {
+                columns.add();
+                let holdings = [(SecurityName(0), 1)].into_iter();
+                columns.seat_words(account, holdings, Bounds::new(1 << 30, Money::MAX), &market.prices);
+            }
+            let mut found = Vec::new();
+            columns.pass(0, &market, &mut found);
+            found.sort_unstable();
+            assert!(found.into_iter().eq(0..rows as u32), "of {rows}");
+        }
+    }
+}

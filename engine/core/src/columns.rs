@@ -361,7 +361,7 @@ impl Columns {
         self.put_words(account, level, &words, bounds);
     }
 
-    /// Gives a row new bounds, which contain its value, and the widest level that holds it.
+    /// Gives a row new bounds and the widest level that holds it: level 0 for a value in the last grain.
     pub(crate) fn rebound(&mut self, account: u32, value: Money, bounds: Bounds) {
         let seat = self.seats[account as usize];
         let level = self.level_for(self.words(seat), value, bounds, LEVELS - 1);

@@ -75,12 +75,10 @@ impl Session {
     /// What is wrong with the bytes, or no threads.
     pub fn load(bytes: &[u8], lanes: usize) -> Result<Self, String> {
         let (names, state) = unsealed(bytes)?;
-        let engine = Engine::load(state, lanes).map_err(|_| "the state in it is of another version")?;
-        Ok(Session {
-            door: Door::with_names(names),
-            engine,
-            ..Session::new(&PolicyDraft::default(), lanes, None, None)?
-        })
+        let empty = Session::new(&PolicyDraft::default(), lanes, None, None)?;
+        let engine = Engine::load(state, lanes, &empty.threads)
+            .map_err(|_| "the state in it is of another version")?;
+        Ok(Session { door: Door::with_names(names), engine, ..empty })
     }
 
     /// Writes the state with its names, sealed by a checksum.

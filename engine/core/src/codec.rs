@@ -15,7 +15,8 @@ pub(crate) trait Codec: Sized {
     fn get(input: &mut &[u8]) -> Result<Self, Corrupt>;
 }
 
-fn split<'a>(input: &mut &'a [u8], len: usize) -> Result<&'a [u8], Corrupt> {
+/// Takes so many bytes.
+pub(crate) fn split<'a>(input: &mut &'a [u8], len: usize) -> Result<&'a [u8], Corrupt> {
     let (head, tail) = input.split_at_checked(len).ok_or(Corrupt)?;
     *input = tail;
     Ok(head)

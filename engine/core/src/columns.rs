@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 use crate::input::SecurityName;
 use crate::num::{Money, Quantity};
-use crate::prices::{Prices, names, pack};
+use crate::prices::{Prices, names, pack, same_names};
 use crate::tiers::{Test, holds};
 
 /// Half width of a level's bands as a right shift of the mark, narrowest first; level 0 has none: no
@@ -67,6 +67,9 @@ pub(crate) struct Bounds {
 const GRAIN: u32 = 20;
 
 impl Bounds {
+    /// What no value lies in.
+    pub(crate) const VOID: Bounds = Bounds { lo: u32::MAX, hi: 0 };
+
     /// The largest bounds within `lo..hi`. Values are not negative; those of 2⁵² and more, of which no
     /// account has been seen, are outside all bounds.
     pub(crate) fn new(lo: Money, hi: Money) -> Self {
@@ -279,7 +282,7 @@ pub(crate) struct Columns {
     pub rows: u64,
     /// Rows that a pass over a block wants looked at.
     pub wanted: Vec<u32>,
-    /// A row on its way to another level.
+    /// A row on its way to its place.
     moving: Vec<u32>,
 }
 
@@ -355,10 +358,39 @@ impl Columns {
         bounds: Bounds,
         marks: &Prices,
     ) {
-        let words = pack(holdings);
+        let words = self.packed(holdings);
         let level = self.level_for(&words, marks.value(&words), bounds, LEVELS - 1);
         self.count(names(&words), 1);
         self.put_words(account, level, &words, bounds);
+        self.moving = words;
+    }
+
+    /// Holdings as words, in the room for a row on its way.
+    fn packed(&mut self, holdings: impl Iterator<Item = (SecurityName, Quantity)>) -> Vec<u32> {
+        let mut words = std::mem::take(&mut self.moving);
+        words.clear();
+        pack(holdings, &mut words);
+        words
+    }
+
+    /// Writes new holdings of the same securities over a row of words, whose bounds are void until it is
+    /// given others; tells whether it could.
+    pub(crate) fn rewrite(
+        &mut self,
+        account: u32,
+        holdings: impl Iterator<Item = (SecurityName, Quantity)>,
+    ) -> bool {
+        let words = self.packed(holdings);
+        let seat = self.seats[account as usize];
+        let same = seat.kind == Kind::Words && same_names(self.words(seat), &words);
+        if same {
+            let (row, width) = (seat.row as usize, seat.width as usize);
+            let group = &mut self.levels[seat.level as usize].groups[width];
+            group.words[row * width..(row + 1) * width].copy_from_slice(&words);
+            group.keeps[row] = Bounds::VOID;
+        }
+        self.moving = words;
+        same
     }
 
     /// Gives a row new bounds and the widest level that holds it: level 0 for a value in the last grain.
@@ -439,12 +471,13 @@ impl Columns {
         marks: &Prices,
     ) {
         self.remove(account);
-        let mut words = pack(held);
+        let mut words = self.packed(held);
         let held = words.len();
-        words.extend(pack(owed));
+        pack(owed, &mut words);
         let level = self.level_of_owing(&words, held, &balance, marks);
         self.count(names_of_row(&words).into_iter(), 1);
         self.put_owing(account, level, &words, (words.len() - held) as u8, balance);
+        self.moving = words;
     }
 
     fn put_owing(&mut self, account: u32, level: usize, words: &[u32], owed: u8, balance: Balance) {

@@ -31,9 +31,11 @@ struct Sold {
 }
 
 impl<'a> Draft<'a> {
+    /// A draft of an account, its contracts copied.
     pub(crate) fn new(
         market: &'a Market,
         account: &Account,
+        contracts: Vec<Contract>,
         at: Time,
         security: SecurityName,
         held: Quantity,
@@ -43,7 +45,7 @@ impl<'a> Draft<'a> {
             class: account.class,
             at,
             cash: account.cash,
-            contracts: account.contracts.clone(),
+            contracts,
             security,
             held: i128::from(held),
         }
@@ -153,6 +155,9 @@ impl<'a> Draft<'a> {
         self.take_held(fill.quantity)?;
         self.cash += gross - i128::from(fill.fee);
         let mut left = (i128::from(fill.quantity) - free).max(0);
+        if left == 0 {
+            return Ok(());
+        }
         let mut sold = Vec::new();
         let order = contract_order(&self.contracts, Contract::is_financing);
         self.untie(&order, &mut left, &mut sold);

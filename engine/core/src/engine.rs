@@ -123,7 +123,7 @@ impl Engine {
         let policy = policy.resolve(&rules)?;
         Ok(Engine {
             market: Market::new(policy, rules),
-            lanes: vec![Lane::default(); lanes.max(1)],
+            lanes: Lane::several(lanes),
             ordinals: Vec::new(),
             accounts: 0,
             sources: Vec::new(),

@@ -117,13 +117,16 @@ impl Lane {
         self.columns.keep(&market.prices, &self.hot, (bounds, balance), found);
     }
 
-    /// Brings what an epoch reads of an account up to its books; its row goes, to be taken anew
-    /// when it is judged.
+    /// Brings what an epoch reads of an account up to its books; its row goes or has void bounds, until
+    /// it is judged and seated anew.
     pub(crate) fn refresh(&mut self, i: usize, market: &Market) {
-        self.columns.remove(i as u32);
         self.catch_up(i, market);
         self.owe(i, market);
         self.classify(i, market);
+        let hot = &self.hot[i];
+        if hot.kind != Kind::Words || !self.columns.rewrite(i as u32, self.holdings.iter(hot.extent)) {
+            self.columns.remove(i as u32);
+        }
     }
 
     /// Sets what kind of row an account must have.
@@ -191,14 +194,14 @@ impl Lane {
     }
 
     /// Judges an account that nothing but prices moved, from its row and its line of memory alone;
-    /// gives back one whose debts have left the fast path's range.
+    /// gives back one that inputs moved too, or whose debts have left the fast path's range.
     fn cross(&mut self, i: usize, market: &Market) -> bool {
-        let (account, hot) = (i as u32, &self.hot[i]);
+        let (account, hot, seat) = (i as u32, &self.hot[i], self.columns.seats[i]);
         let (from, debts) = (hot.tier, hot.debts);
-        if debts <= 0 || debts >= NARROW_MONEY {
+        if debts <= 0 || debts >= NARROW_MONEY || self.columns.bounds(seat) == Bounds::VOID {
             return false;
         }
-        let words = self.columns.words(self.columns.seats[i]);
+        let words = self.columns.words(seat);
         let value = market.prices.value(words);
         let assets = i128::from(hot.fixed + value);
         let ladder = self.terms.ladder(hot.terms);

@@ -117,6 +117,8 @@ impl Tally {
 /// A slice of the accounts.
 #[derive(Clone, Debug, Default)]
 pub struct Lane {
+    /// Its place among the lanes.
+    number: usize,
     pub(crate) accounts: Vec<Account>,
     pub(crate) hot: Vec<Hot>,
     pub(crate) holdings: Holdings,
@@ -129,6 +131,8 @@ pub struct Lane {
     pub(crate) dirty: Vec<u32>,
     pub(crate) dirty_flags: Vec<bool>,
     pub(crate) journal: Journal,
+    /// Room for the contracts of a draft.
+    spare: Vec<Contract>,
     /// What the last epoch gave, in order of accounts, each with its account.
     pub(crate) effects: Vec<(u32, Effect)>,
     /// What the moves of the epoch do to a share of each security.
@@ -143,6 +147,26 @@ pub struct Lane {
 }
 
 impl Lane {
+    /// Lanes without accounts, at least one.
+    pub(crate) fn several(count: usize) -> Vec<Self> {
+        (0..count.max(1)).map(|number| Lane { number, ..Lane::default() }).collect()
+    }
+
+    /// Whether an account of a book over so many lanes is its own ([`Engine::place`]).
+    ///
+    /// [`Engine::place`]: crate::Engine
+    pub(crate) fn owns(&self, ordinal: u32, lanes: usize) -> bool {
+        ordinal as usize % lanes == self.number
+    }
+
+    /// Makes room for so many accounts.
+    pub(crate) fn reserve(&mut self, accounts: usize) {
+        self.accounts.reserve_exact(accounts);
+        self.hot.reserve_exact(accounts);
+        self.dirty_flags.reserve_exact(accounts);
+        self.columns.seats.reserve_exact(accounts);
+    }
+
     pub(crate) fn add(&mut self, name: AccountName, customer: CustomerName, class: ClientClass) {
         self.accounts.push(Account::new(customer, class));
         self.hot.push(Hot {
@@ -172,12 +196,13 @@ impl Lane {
         self.touch(i);
     }
 
-    /// Takes back a saved account; what an epoch reads of it is recomputed.
+    /// Takes back a saved account whose holdings stand at the end of the columns; what an epoch reads of
+    /// it is recomputed.
     pub(crate) fn restore(
         &mut self,
         name: AccountName,
         (account, standing): (Account, Standing),
-        holdings: &[(SecurityName, Quantity)],
+        extent: Extent,
         market: &Market,
     ) {
         let i = self.accounts.len();
@@ -186,8 +211,8 @@ impl Lane {
         if !self.accounts[i].orders().is_empty() {
             self.note_orders(i);
         }
-        self.holdings.replace(&mut self.hot[i].extent, holdings);
         let hot = &mut self.hot[i];
+        hot.extent = extent;
         hot.through = market.accrued();
         (hot.restricted, hot.changes) = (standing.restricted, standing.changes);
         self.set_tier(i, standing.tier);
@@ -267,6 +292,16 @@ impl Lane {
         }
     }
 
+    /// Reads what an input needs of an account and nothing else, so that all of it is on its way from
+    /// memory at once.
+    fn fetch(&self, i: usize) {
+        let (hot, seat, contracts) = (&self.hot[i], self.columns.seats[i], &self.accounts[i].contracts);
+        let (securities, quantities) = self.holdings.of(hot.extent);
+        std::hint::black_box((self.dirty_flags[i], contracts.first().map(|contract| contract.amount)));
+        std::hint::black_box((securities.first().copied(), quantities.first().copied()));
+        std::hint::black_box(self.columns.words(seat).first().copied());
+    }
+
     /// Applies one input of an account, whole or not at all.
     pub(crate) fn apply(
         &mut self,
@@ -276,6 +311,7 @@ impl Lane {
         entry: u32,
         market: &Market,
     ) -> Result<(), Refusal> {
+        self.fetch(i);
         self.catch_up(i, market);
         match input {
             AccountInput::Lines(patch, _) => self.put_lines(i, patch, Some(entry), market),
@@ -361,7 +397,9 @@ impl Lane {
         let extent = self.hot[i].extent;
         let held = self.holdings.quantity(extent, security);
         let account = &self.accounts[i];
-        let mut draft = Draft::new(market, account, at, security, held);
+        let mut contracts = std::mem::take(&mut self.spare);
+        contracts.clone_from(&account.contracts);
+        let mut draft = Draft::new(market, account, contracts, at, security, held);
         event(&mut draft)?;
         draft.contracts.retain(|c| !c.is_closed());
         let (cash, contracts, held_now) = (draft.cash, draft.contracts, draft.held);
@@ -370,7 +408,7 @@ impl Lane {
         let (money, owed) = (account.cash, account.owed_shares(security));
         let debts = account.money_debts();
         account.cash = cash;
-        account.contracts = contracts;
+        self.spare = std::mem::replace(&mut account.contracts, contracts);
         let (d_money, d_debts) = (cash - money, account.money_debts() - debts);
         let d_owed = account.owed_shares(security) - owed;
         let held_now = clamp_i64(held_now);

@@ -92,9 +92,8 @@ pub(crate) fn fit(mut holdings: impl Iterator<Item = (SecurityName, Quantity)>) 
     words.is_some_and(|words| words <= WIDEST)
 }
 
-/// Packs holdings that [`fit`] into words.
-pub(crate) fn pack(holdings: impl Iterator<Item = (SecurityName, Quantity)>) -> Vec<u32> {
-    let mut words = Vec::with_capacity(16);
+/// Packs holdings that [`fit`] into words, after those that are there.
+pub(crate) fn pack(holdings: impl Iterator<Item = (SecurityName, Quantity)>, words: &mut Vec<u32>) {
     for (name, mut quantity) in holdings {
         while quantity > 0 {
             let part = quantity.min(WORD_SHARES);
@@ -102,12 +101,16 @@ pub(crate) fn pack(holdings: impl Iterator<Item = (SecurityName, Quantity)>) -> 
             quantity -= part;
         }
     }
-    words
 }
 
 /// The shares of a word.
 pub(crate) fn shares(word: u32) -> Quantity {
     Quantity::from(word >> NAME_BITS)
+}
+
+/// Whether words are of the same securities, place by place.
+pub(crate) fn same_names(a: &[u32], b: &[u32]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a ^ b) & (NAMES as u32 - 1) == 0)
 }
 
 /// Whether a word is of a security.
@@ -145,8 +148,8 @@ mod tests {
         for len in 0..20 {
             for at in 0..len {
                 let name = |k| SecurityName(if k == at { 5 } else { 6 });
-                let words = pack((0..len).map(|k| (name(k), 3)));
-                let mut found = Vec::new();
+                let (mut words, mut found) = (Vec::new(), Vec::new());
+                pack((0..len).map(|k| (name(k), 3)), &mut words);
                 find(&words, SecurityName(5), &mut found);
                 assert_eq!(found, [at]);
                 assert_eq!(shares(words[at]), 3);

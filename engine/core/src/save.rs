@@ -3,12 +3,14 @@
 //! The hash is a sum over accounts of a keyed hash of each account's canonical bytes, plus that of
 //! the market and of what is shared: it does not depend on lanes, caches or the order of work.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::actions::PendingAction;
-use crate::book::{Account, Contract, Counters, Extras};
-use crate::codec::{Codec, Corrupt, codec, get_all, put_all};
+use crate::book::{Account, Contract, Counters, Extent, Extras, Holdings};
+use crate::codec::{Codec, Corrupt, codec, get_all, put_all, split};
 use crate::dedup::{Remembered, Source};
 use crate::effect::{Acts, Tier};
-use crate::engine::Engine;
+use crate::engine::{Engine, Exec};
 use crate::input::{
     AccountName, ActionKind, Basis, Board, Class, ClientClass, ContractName, ContractSide, CustomerName,
     Exchange, GroupName, IndexName, Line, LinesPatch, Order, OrderStatus, Receivable, SecurityName,
@@ -16,14 +18,14 @@ use crate::input::{
 };
 use crate::lane::{Changes, Lane, Standing};
 use crate::market::{Market, Security, Stored, Tape};
-use crate::num::{Date, Quantity, Time};
+use crate::num::{Date, Time};
 use crate::policy::{
     CallTerms, CollateralSell, Costs, Lines, Policy, Release, RepayContract, RepayOrder, SuspendedMark,
 };
 use crate::rules::{BoardRow, CapCondition, CapRow, LinePresetRow, MinimumRow, RestrictionRow, Rules};
 
 /// First bytes of a saved state: the format's name and version.
-const HEADER: &[u8; 8] = b"PLIMST02";
+const HEADER: &[u8; 8] = b"PLIMST03";
 /// Bytes after which a piece is given away.
 const PIECE: usize = 1 << 20;
 
@@ -293,7 +295,50 @@ impl std::fmt::Display for StateHash {
     }
 }
 
+impl Holdings {
+    /// Gets the holdings of one more account, as [`Lane::put_account`] puts them.
+    fn get(&mut self, input: &mut &[u8]) -> Result<Extent, Corrupt> {
+        let (start, len) = (self.securities.len() as u32, u64::get(input)?);
+        for _ in 0..len {
+            self.securities.push(Codec::get(input)?);
+        }
+        if u64::get(input)? != len {
+            return Err(Corrupt);
+        }
+        for _ in 0..len {
+            self.quantities.push(Codec::get(input)?);
+        }
+        Ok(Extent { start, len: len as u32, cap: len as u32 })
+    }
+}
+
 impl Lane {
+    /// Takes its own accounts out of all that were saved.
+    fn load(
+        &mut self,
+        (mut input, accounts): (&[u8], u32),
+        lanes: usize,
+        market: &Market,
+    ) -> Result<(), Corrupt> {
+        self.columns.lay_all_bands(market);
+        // No account takes fewer bytes than its length.
+        self.reserve((accounts as usize).min(input.len() / size_of::<u32>()).div_ceil(lanes));
+        for ordinal in 0..accounts {
+            let len = u32::get(&mut input)? as usize;
+            let mut bytes = split(&mut input, len)?;
+            if self.owns(ordinal, lanes) {
+                let name = Codec::get(&mut bytes)?;
+                let account = get_account(&mut bytes)?;
+                let extent = self.holdings.get(&mut bytes)?;
+                if !bytes.is_empty() {
+                    return Err(Corrupt);
+                }
+                self.restore(name, account, extent, market);
+            }
+        }
+        if input.is_empty() { Ok(()) } else { Err(Corrupt) }
+    }
+
     /// The canonical bytes of one account: name, books, holdings in order of entry.
     fn put_account(&self, i: usize, market: &Market, out: &mut Vec<u8>) {
         self.hot[i].name.put(out);
@@ -351,33 +396,34 @@ impl Engine {
                 bytes.clear();
             }
             let (lane, i) = self.place(ordinal);
+            // Its length first, so that every lane finds its own.
+            let start = bytes.len();
+            0_u32.put(&mut bytes);
             self.lanes[lane].put_account(i, &self.market, &mut bytes);
+            let len = (bytes.len() - start - size_of::<u32>()) as u32;
+            bytes[start..start + size_of::<u32>()].copy_from_slice(&len.to_le_bytes());
         }
         sink(&bytes);
     }
 
-    /// The state that [`Engine::save`] gave, over a number of lanes.
+    /// The state that [`Engine::save`] gave, over a number of lanes, each reading its own accounts.
     ///
     /// # Errors
     /// [`Corrupt`] where the bytes are no saved state of this version.
-    pub fn load(bytes: &[u8], lanes: usize) -> Result<Self, Corrupt> {
+    pub fn load(bytes: &[u8], lanes: usize, exec: &impl Exec) -> Result<Self, Corrupt> {
         let mut rest = bytes.strip_prefix(HEADER).ok_or(Corrupt)?;
         let input = &mut rest;
         let market = Market::get(input)?;
         let (ordinals, sources, nameless) = (Codec::get(input)?, Codec::get(input)?, Codec::get(input)?);
         let (waiting, epoch, accounts) = (Codec::get(input)?, Codec::get(input)?, Codec::get(input)?);
-        let lanes = vec![Lane::default(); lanes.max(1)];
+        let lanes = Lane::several(lanes);
         let mut engine = Engine { market, lanes, ordinals, accounts, sources, waiting, epoch, nameless };
-        engine.lanes.iter_mut().for_each(|lane| lane.columns.lay_all_bands(&engine.market));
-        for ordinal in 0..accounts {
-            let name = AccountName::get(input)?;
-            let account = get_account(input)?;
-            let securities: Vec<SecurityName> = Codec::get(input)?;
-            let quantities: Vec<Quantity> = Codec::get(input)?;
-            let holdings: Vec<_> = securities.into_iter().zip(quantities).collect();
-            let (lane, _) = engine.place(ordinal);
-            engine.lanes[lane].restore(name, account, &holdings, &engine.market);
-        }
-        if input.is_empty() { Ok(engine) } else { Err(Corrupt) }
+        let (of, market, corrupt) = (engine.lanes.len(), &engine.market, AtomicBool::new(false));
+        exec.run(&mut engine.lanes, &|lane| {
+            if lane.load((rest, accounts), of, market).is_err() {
+                corrupt.store(true, Ordering::Relaxed);
+            }
+        });
+        if corrupt.into_inner() { Err(Corrupt) } else { Ok(engine) }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 
+use crate::book::Extent;
 use crate::effect::Tier;
 use crate::engine::{Engine, Exec};
 use crate::input::{AccountName, Board, GroupName, IndexName, SecurityName};
@@ -235,11 +236,12 @@ impl Engine {
         let (lane, i) = self.place(ordinal);
         let lane = &self.lanes[lane];
         let name = lane.hot[i].name;
-        let mut alone = Lane::default();
+        let (mut alone, mut extent) = (Lane::default(), Extent::default());
         alone.columns.lay_all_bands(&self.market);
         let holdings: Vec<_> = lane.holdings.iter(lane.hot[i].extent).collect();
+        alone.holdings.replace(&mut extent, &holdings);
         let account = lane.accrued_account(i, &self.market).into_owned();
-        alone.restore(name, (account, lane.standing(i)), &holdings, &self.market);
+        alone.restore(name, (account, lane.standing(i)), extent, &self.market);
         let mut ordinals = vec![None; name.index() + 1];
         ordinals[name.index()] = Some(0);
         let waiting = self.waiting.iter().filter(|((_, of), _)| *of == ordinal);

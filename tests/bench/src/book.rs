@@ -221,15 +221,20 @@ impl Bench {
     }
 
     /// Steps the epoch that was put together, and begins the next one.
-    ///
-    /// # Panics
-    /// Where an input is refused: the broker makes none that is.
     pub fn step(&mut self, exec: &impl Exec) -> StepStats {
-        let stats = self.engine.step(&self.epoch, exec, &mut self.out);
-        self.epoch.number += 1;
-        self.epoch.clock = Time(self.epoch.clock.0 + SNAPSHOT_US);
-        self.epoch.entries.clear();
-        stats
+        let epoch = self.cut();
+        self.take(&epoch, exec)
+    }
+
+    /// Gives the epoch that was put together, and begins the next one.
+    pub fn cut(&mut self) -> Epoch {
+        let next = Epoch::new(self.epoch.number + 1, Time(self.epoch.clock.0 + SNAPSHOT_US));
+        std::mem::replace(&mut self.epoch, next)
+    }
+
+    /// Steps an epoch that was cut.
+    pub fn take(&mut self, epoch: &Epoch, exec: &impl Exec) -> StepStats {
+        self.engine.step(epoch, exec, &mut self.out)
     }
 }
 

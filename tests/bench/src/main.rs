@@ -73,7 +73,7 @@ fn main() {
                 continue;
             }
             "load" => {
-                println!("{}", load(&mut bench, &shape));
+                println!("{}", load(&mut bench, &shape, &exec));
                 continue;
             }
             "day_end" => settle(&mut bench, epochs, &exec),

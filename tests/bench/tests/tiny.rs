@@ -74,7 +74,7 @@ fn the_words_besides_feeds_say_what_they_measured() {
     assert_eq!(digest, blake3::hash(&state).to_hex()[..16].to_owned());
     let said = save(&bench);
     assert!(said.starts_with(&format!("save: bytes {len} ")) && said.ends_with(&digest), "{said}");
-    let said = load(&mut bench, &shape);
+    let said = load(&mut bench, &shape, &exec);
     assert!(said.starts_with("load: accounts 2000 ") && said.ends_with(&digest), "{said}");
     // The book goes on.
     assert_eq!(feed(&mut bench, &shape, FeedKind::Calm, (3, 1, FACTS), &exec).times.len(), 3);

@@ -34,7 +34,7 @@ fn a_loaded_state_goes_on_as_if_nothing_had_happened() {
             kept.step(&cut.epoch, &Sequential, &mut out);
         }
         let saved = kept.save();
-        let mut loaded = Engine::load(&saved, 1 + seed as usize % 3).expect("a saved state");
+        let mut loaded = Engine::load(&saved, 1 + seed as usize % 3, &Sequential).expect("a saved state");
         assert_eq!(loaded.save(), saved, "seed {seed}: saved twice");
         assert_eq!(loaded.state_hash(), kept.state_hash(), "seed {seed}");
         for cut in &epochs[middle..] {
@@ -57,12 +57,12 @@ fn bytes_that_are_no_state_are_refused() {
     }
     let saved = engine.save();
     for len in [0, 1, 7, 8, 9, saved.len() / 2, saved.len() - 1] {
-        assert!(Engine::load(&saved[..len], 1).is_err(), "cut off at {len}");
+        assert!(Engine::load(&saved[..len], 1, &Sequential).is_err(), "cut off at {len}");
     }
     let mut longer = saved.clone();
     longer.push(0);
-    assert!(Engine::load(&longer, 1).is_err(), "a byte too many");
+    assert!(Engine::load(&longer, 1, &Sequential).is_err(), "a byte too many");
     let mut other_version = saved;
     other_version[7] ^= 1;
-    assert!(Engine::load(&other_version, 1).is_err(), "another version");
+    assert!(Engine::load(&other_version, 1, &Sequential).is_err(), "another version");
 }

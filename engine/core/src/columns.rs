@@ -612,6 +612,27 @@ mod tests {
     }
 
     #[test]
+    fn a_row_is_written_over_by_the_same_securities_alone() {
+        let (mut marks, mut columns) = (Prices::default(), Columns::default());
+        (0..3).for_each(|name| marks.set(SecurityName(name), 1 << name));
+        let bounds = Bounds::new(0, Money::MAX);
+        let held =
+            |of: [(u32, Quantity); 2]| of.map(|(name, shares)| (SecurityName(name), shares)).into_iter();
+        columns.add();
+        columns.seat_words(0, held([(0, 5), (1, 3)]), bounds, &marks);
+        assert_eq!(columns.value(0, &marks), (11, bounds));
+        // Another security, another order, one less: the row stays as it was, for others to take out.
+        assert!(!columns.rewrite(0, held([(0, 5), (2, 3)])));
+        assert!(!columns.rewrite(0, held([(1, 3), (0, 5)])));
+        assert!(!columns.rewrite(0, held([(0, 5), (1, 3)]).take(1)));
+        assert_eq!(columns.value(0, &marks), (11, bounds));
+        assert!(columns.rewrite(0, held([(0, 9), (1, 3)])));
+        let (value, void) = columns.value(0, &marks);
+        assert_eq!(value, 15);
+        assert!(!void.contain(value), "until it is judged and given others");
+    }
+
+    #[test]
     fn bounds_lie_within_the_exact_ones_by_less_than_a_grain() {
         let grain: Money = 1 << GRAIN;
         for lo in [-1, 0, 1, grain - 1, grain, grain + 1, 7 * grain + 3] {

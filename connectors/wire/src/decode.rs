@@ -14,10 +14,10 @@ use crate::read::{Refused, Slots};
 use crate::value::{Fields, Value};
 use crate::{policy, read, rules};
 use plimsoll_engine::input::{
-    AccountInput, AccountName, ActionKind, Basis, Board, CashReason, Class, ClientClass, Code, ContractName,
-    ContractSide, CorporateAction, CustomerName, Exchange, Fill, GroupName, IndexName, Input, InterestKind,
-    LinesPatch, NamedContract, Opening, OpeningContract, Order, OrderStatus, Phase, Quote, Receivable,
-    Repayment, SecurityName, SecurityRecord, Side,
+    AccountInput, AccountName, ActionKind, Basis, Board, BranchName, CashReason, Class, ClientClass, Code,
+    ContractName, ContractSide, CorporateAction, CustomerName, Exchange, Fill, GroupName, IndexName, Input,
+    InterestKind, LinesPatch, NamedContract, Opening, OpeningContract, Order, OrderStatus, Owner, Phase,
+    Quote, Receivable, Repayment, SecurityName, SecurityRecord, Side,
 };
 use plimsoll_engine::num::Date;
 
@@ -249,8 +249,11 @@ fn account(names: &mut Names, slots: &Slots<'_, '_>) -> Input {
     let text = |at: usize| slots.text(at).unwrap_or_default();
     Input::Account {
         account: AccountName(names.accounts.intern(text(at!(ACCOUNT, "account")))),
-        customer: CustomerName(names.customers.intern(text(at!(ACCOUNT, "customer")))),
-        class: word(slots, at!(ACCOUNT, "client_class"), ClientClass::ALL),
+        owner: Owner {
+            customer: CustomerName(names.customers.intern(text(at!(ACCOUNT, "customer")))),
+            class: word(slots, at!(ACCOUNT, "client_class"), ClientClass::ALL),
+            branch: slots.text(at!(ACCOUNT, "branch")).map(|name| BranchName(names.branches.intern(name))),
+        },
     }
 }
 

@@ -18,8 +18,11 @@ use plimsoll_engine::rules::Rules;
 /// An epoch with this many lines is cut before the next readable event.
 pub const MAX_LINES: usize = 65_536;
 
-/// An event may be this much later than the clock.
+/// An event of a replay may be this much later than the clock.
 pub const MAX_AHEAD_US: i64 = 370 * 86_400_000_000;
+
+/// An event of a live run may be this much later than the clock of its epoch.
+pub const MAX_AHEAD_LIVE_US: i64 = 60_000_000;
 
 /// A finished epoch, with the words for people of what was refused at the door.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,8 +45,10 @@ pub struct Door {
     alone: bool,
     /// Whether the open epoch holds a malformed event, whose time is still to be set.
     malformed: bool,
-    /// The latest `at` of all readable events.
+    /// The latest `at` of all readable events; the clock of the open epoch in a live run.
     clock: Option<Time>,
+    /// Epochs have the clock they are given and are cut by their limits alone.
+    live: bool,
     quoted: Quoted,
     order: Order,
     /// The source of the event before.
@@ -73,6 +78,7 @@ impl Door {
             alone: false,
             malformed: false,
             clock: None,
+            live: false,
             quoted: Quoted::default(),
             order: Order::default(),
             source: SourceName(0),
@@ -87,10 +93,42 @@ impl Door {
         Door { names, ..Door::new() }
     }
 
+    /// A door of a live run, before the epoch of a number: epochs have the clock they are given and are
+    /// cut by their limits, or by whoever [finishes](Door::finish) them.
+    #[must_use]
+    pub fn live(names: Names, number: u64, clock: Time) -> Self {
+        let mut door = Door { live: true, clock: Some(clock), ..Door::with_names(names) };
+        door.open.epoch.number = number;
+        door
+    }
+
+    /// Gives the clock of the epoch that is about to be opened, never before the last one's; one that
+    /// holds something keeps its own, and so does the one it is cut by.
+    pub fn begin(&mut self, now: Time) {
+        if self.open.epoch.entries.is_empty() {
+            self.clock = self.clock.max(Some(now));
+        }
+    }
+
+    /// How many events the open epoch holds.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.open.epoch.entries.len()
+    }
+
     /// The names given so far.
     #[must_use]
     pub fn names(&self) -> &Names {
         &self.names
+    }
+
+    /// Works with a door of a replay that knows the same names; those it learns are forgotten.
+    pub fn aside<T>(&mut self, work: impl FnOnce(&mut Door) -> T) -> T {
+        self.names.lend(|names| {
+            let mut door = Door::with_names(names);
+            let answer = work(&mut door);
+            (door.names, answer)
+        })
     }
 
     /// The tables the product carries, in this door's ordinals.
@@ -142,8 +180,13 @@ impl Door {
             self.refuse_malformed(&envelope, "a key comes twice in an object");
             return None;
         }
-        if self.is_ahead(at) && kind != "clock" {
-            self.refuse_malformed(&envelope, "at is more than 370 days after the clock");
+        if self.is_ahead(at) && (self.live || kind != "clock") {
+            let what = if self.live {
+                "at is more than a minute after the clock"
+            } else {
+                "at is more than 370 days after the clock"
+            };
+            self.refuse_malformed(&envelope, what);
             return None;
         }
         let decoded = if envelope.ours == Some(true) {
@@ -174,7 +217,8 @@ impl Door {
 
     /// Whether a time is too far beyond the clock.
     fn is_ahead(&self, at: Time) -> bool {
-        self.clock.is_some_and(|clock| at.0 > clock.0 + MAX_AHEAD_US)
+        let most = if self.live { MAX_AHEAD_LIVE_US } else { MAX_AHEAD_US };
+        self.clock.is_some_and(|clock| at.0 > clock.0 + most)
     }
 
     /// Moves on to a readable event; gives the epoch that it ends, if it ends one.
@@ -183,16 +227,18 @@ impl Door {
         self.quoted.note(quoted);
         self.instant = Some(at);
         self.alone = alone;
-        self.clock = self.clock.max(Some(at));
+        if !self.live {
+            self.clock = self.clock.max(Some(at));
+        }
         cut
     }
 
     /// Whether the open epoch ends before this readable event.
     fn ends_before(&self, at: Time, alone: bool, quoted: Target<'_>) -> bool {
         let lines = self.open.epoch.entries.len();
-        let differs = self
-            .instant
-            .is_some_and(|instant| instant != at || alone || self.alone || self.quoted.names(quoted));
+        let differs = self.instant.is_some_and(|instant| {
+            !self.live && instant != at || alone || self.alone || self.quoted.names(quoted)
+        });
         differs || lines >= MAX_LINES
     }
 

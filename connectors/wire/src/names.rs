@@ -2,7 +2,7 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
-use plimsoll_engine::input::{AccountName, ContractName, CustomerName, SecurityName, SourceName};
+use plimsoll_engine::input::{AccountName, BranchName, ContractName, CustomerName, SecurityName, SourceName};
 use std::hash::BuildHasher;
 use std::ops::Range;
 
@@ -74,6 +74,18 @@ impl Interner {
         ordinal
     }
 
+    /// Forgets the names after the first so many.
+    fn forget_after(&mut self, len: usize) {
+        for ordinal in (len as u32..self.len() as u32).rev() {
+            let hash = HASHER.hash_one(bytes_of(&self.text, &self.ends, ordinal));
+            if let Ok(entry) = self.table.find_entry(hash, |&known| known == ordinal) {
+                entry.remove();
+            }
+        }
+        self.text.truncate(len.checked_sub(1).map_or(0, |last| self.ends[last] as usize));
+        self.ends.truncate(len);
+    }
+
     /// The name of an ordinal.
     ///
     /// # Panics
@@ -119,6 +131,8 @@ pub struct Names {
     pub accounts: Interner,
     /// Customers, from `account` events.
     pub customers: Interner,
+    /// Branches, from `account` events.
+    pub branches: Interner,
     /// Securities, from their `security` events.
     pub securities: Interner,
     /// Contracts, from `opening` events and fills that may open one.
@@ -131,24 +145,74 @@ pub struct Names {
     pub sources: Interner,
 }
 
+/// Sets of names.
+const SETS: usize = 8;
+
+/// How far a save of names has come.
+#[derive(Clone, Debug)]
+pub struct Saving {
+    /// Names of each set when it began.
+    counts: [u32; SETS],
+    set: usize,
+    next: u32,
+}
+
 impl Names {
-    fn sets(&mut self) -> [&mut Interner; 7] {
-        let Names { accounts, customers, securities, contracts, indices, groups, sources } = self;
-        [accounts, customers, securities, contracts, indices, groups, sources]
+    fn all(&self) -> [&Interner; SETS] {
+        let Names { accounts, customers, branches, securities, contracts, indices, groups, sources } = self;
+        [accounts, customers, branches, securities, contracts, indices, groups, sources]
+    }
+
+    fn sets(&mut self) -> [&mut Interner; SETS] {
+        let Names { accounts, customers, branches, securities, contracts, indices, groups, sources } = self;
+        [accounts, customers, branches, securities, contracts, indices, groups, sources]
+    }
+
+    /// Lends the names to work whose new ones are forgotten after it.
+    pub fn lend<T>(&mut self, work: impl FnOnce(Names) -> (Names, T)) -> T {
+        let counts = self.all().map(Interner::len);
+        let (names, answer) = work(std::mem::take(self));
+        *self = names;
+        self.sets().into_iter().zip(counts).for_each(|(set, count)| set.forget_after(count));
+        answer
     }
 
     /// All names as bytes: set by set, how many, and each with its length before it.
     #[must_use]
     pub fn save(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        for set in self.clone().sets() {
-            out.extend((set.len() as u32).to_le_bytes());
-            for name in set.iter() {
+        let (mut out, mut saving) = (Vec::new(), self.save_begin());
+        self.save_on(&mut saving, usize::MAX, &mut out);
+        out
+    }
+
+    /// Begins to save the names as they are now; more may come before the save is done.
+    #[must_use]
+    pub fn save_begin(&self) -> Saving {
+        Saving { counts: self.all().map(|set| set.len() as u32), set: 0, next: 0 }
+    }
+
+    /// Adds some bytes of the names a save began with; tells whether that was all.
+    pub fn save_on(&self, saving: &mut Saving, bytes: usize, out: &mut Vec<u8>) -> bool {
+        let (sets, until) = (self.all(), out.len().saturating_add(bytes));
+        while let Some(&count) = saving.counts.get(saving.set) {
+            if out.len() >= until {
+                return false;
+            }
+            if saving.next == 0 {
+                out.extend(count.to_le_bytes());
+            }
+            while saving.next < count {
+                let name = sets[saving.set].name(saving.next);
                 out.extend((name.len() as u32).to_le_bytes());
                 out.extend(name.as_bytes());
+                saving.next += 1;
+                if out.len() >= until && saving.next < count {
+                    return false;
+                }
             }
+            (saving.set, saving.next) = (saving.set + 1, 0);
         }
-        out
+        true
     }
 
     /// The names that [`Names::save`] gave; `None` where the bytes are none.
@@ -209,6 +273,24 @@ impl Names {
         self.accounts.find(name).map(AccountName)
     }
 
+    /// A known customer.
+    #[must_use]
+    pub fn find_customer(&self, name: &str) -> Option<CustomerName> {
+        self.customers.find(name).map(CustomerName)
+    }
+
+    /// A branch's name.
+    #[must_use]
+    pub fn branch(&self, name: BranchName) -> &str {
+        self.branches.name(name.0)
+    }
+
+    /// A known branch.
+    #[must_use]
+    pub fn find_branch(&self, name: &str) -> Option<BranchName> {
+        self.branches.find(name).map(BranchName)
+    }
+
     /// A known security.
     #[must_use]
     pub fn find_security(&self, name: &str) -> Option<SecurityName> {
@@ -224,10 +306,7 @@ impl Names {
     /// Bytes all names occupy.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        [&self.accounts, &self.customers, &self.securities, &self.contracts, &self.indices, &self.sources]
-            .map(Interner::bytes)
-            .iter()
-            .sum()
+        self.all().map(Interner::bytes).iter().sum()
     }
 }
 
@@ -246,6 +325,53 @@ mod tests {
         assert_eq!(set.find(""), Some(1));
         assert_eq!(set.name(2), "中");
         assert_eq!(set.len(), 3);
+    }
+
+    #[test]
+    fn names_that_were_lent_come_back_as_they_were() {
+        let mut names = Names::default();
+        for n in 0..50 {
+            names.accounts.intern(&format!("A{n}"));
+        }
+        let before = names.save();
+        let lent = names.lend(|mut names| {
+            (0..500).for_each(|n| {
+                names.accounts.intern(&format!("A{n}"));
+                names.groups.intern(&format!("G{n}"));
+            });
+            let len = names.accounts.len();
+            (names, len)
+        });
+        assert_eq!((lent, names.accounts.len(), names.groups.len()), (500, 50, 0));
+        assert_eq!(names.save(), before);
+        assert_eq!((names.find_account("A49"), names.find_account("A50")), (Some(AccountName(49)), None));
+        assert_eq!((names.accounts.intern("new"), names.accounts.find("new")), (50, Some(50)));
+    }
+
+    #[test]
+    fn names_saved_by_pieces_are_those_it_began_with() {
+        let mut names = Names::default();
+        let more = |names: &mut Names, from: u32, to: u32| {
+            for n in from..to {
+                names.accounts.intern(&format!("A{n}"));
+                names.contracts.intern(&format!("合同{n}"));
+                names.sources.intern(&format!("s{}", n % 3));
+            }
+        };
+        more(&mut names, 0, 100);
+        for piece in [1, 7, 1 << 20] {
+            let whole = names.save();
+            let (mut saving, mut out) = (names.save_begin(), Vec::new());
+            let mut pieces = 1;
+            while !names.save_on(&mut saving, piece, &mut out) {
+                pieces += 1;
+                let known = names.accounts.len() as u32;
+                more(&mut names, known, known + 1);
+            }
+            assert!(out == whole && (piece > 7 || pieces > 50), "{piece}: {pieces}");
+            let loaded = Names::load(&out).expect("names");
+            assert_eq!(loaded.save(), whole);
+        }
     }
 
     #[test]

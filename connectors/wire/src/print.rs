@@ -55,6 +55,18 @@ struct Line<'o> {
     out: &'o mut Vec<u8>,
 }
 
+/// The type of an effect on the wire.
+#[must_use]
+pub fn kind(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Refused { .. } => "refused",
+        Effect::Alarm(..) => "alarm",
+        Effect::TierChanged(_) => "tier_changed",
+        Effect::Restricted(..) => "restricted",
+        Effect::Lifted(..) => "lifted",
+    }
+}
+
 impl Line<'_> {
     fn raw(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());

@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 
 use crate::actions::{ActionGroup, PendingAction};
+use crate::aside::Saving;
 use crate::columns::{ColumnBytes, Paths};
 use crate::dedup::{Seen, Source};
 use crate::effect::{Act, Alarm, Effect, Figures, Out, Tier, Verdict};
 use crate::input::{
-    AccountInput, AccountName, Body, CashReason, ClientClass, Code, CustomerName, Entry, Epoch, Input,
-    LinesPatch, Refusal, SecurityName, Side, SourceName, refusal,
+    AccountInput, AccountName, Body, CashReason, Code, CustomerName, Entry, Epoch, Input, LinesPatch, Owner,
+    Refusal, SecurityName, Side, SourceName, refusal,
 };
 use crate::lane::{Close, Lane};
 use crate::market::{Market, Mover};
@@ -102,6 +103,8 @@ pub struct Engine {
     pub(crate) epoch: u64,
     /// Counters of refusals of events without a readable source.
     pub(crate) nameless: Source,
+    /// A save under way.
+    pub(crate) saving: Option<Saving>,
 }
 
 /// An epoch that moves at most this many prices is closed by one thread.
@@ -130,6 +133,7 @@ impl Engine {
             waiting: Waiting::new(),
             epoch: 0,
             nameless: Source::default(),
+            saving: None,
         })
     }
 
@@ -322,6 +326,7 @@ impl Engine {
 
     fn alarm_restriction(&mut self, ordinal: u32, act: Act, out: &mut Out) {
         let (lane, i) = self.place(ordinal);
+        self.lanes[lane].put_aside(i, &self.market);
         let account = &mut self.lanes[lane].accounts[i];
         account.counters.against_restriction += 1;
         let count = account.counters.against_restriction;
@@ -343,6 +348,7 @@ impl Engine {
         };
         let Some(ordinal) = self.ordinal(name) else { return };
         let (lane, i) = self.place(ordinal);
+        self.lanes[lane].put_aside(i, &self.market);
         let account = &mut self.lanes[lane].accounts[i];
         if !account.suspect {
             account.suspect = true;
@@ -368,8 +374,8 @@ impl Engine {
             Input::Index(index, level) => self.market.put_index(*index, *level, source, at, n),
             Input::Mark(security, price) => self.market.put_mark(*security, *price, n),
             Input::Security(record) => self.market.put_security(record, at, n),
-            Input::Account { account, customer, class } => {
-                self.put_account(*account, *customer, *class);
+            Input::Account { account, owner } => {
+                self.put_account(*account, *owner);
                 Ok(())
             }
             Input::CorporateAction(action) => {
@@ -402,6 +408,7 @@ impl Engine {
     }
 
     fn put_policy(&mut self, policy: Policy, exec: &impl Exec) {
+        self.give_up_saving();
         let market = &self.market;
         exec.run(&mut self.lanes, &|lane| {
             lane.catch_up_all(market);
@@ -412,20 +419,26 @@ impl Engine {
         exec.run(&mut self.lanes, &|lane| (0..lane.hot.len()).for_each(|i| lane.owe(i, market)));
     }
 
-    fn put_account(&mut self, name: AccountName, customer: CustomerName, class: ClientClass) {
+    /// Gives a name its ordinal.
+    pub(crate) fn name(&mut self, name: AccountName, ordinal: u32) {
         if self.ordinals.len() <= name.index() {
             self.ordinals.resize(name.index() + 1, None);
         }
-        if let Some(ordinal) = self.ordinals[name.index()] {
+        self.ordinals[name.index()] = Some(ordinal);
+    }
+
+    fn put_account(&mut self, name: AccountName, owner: Owner) {
+        if let Some(ordinal) = self.ordinal(Some(name)) {
             let (lane, i) = self.place(ordinal);
-            self.lanes[lane].update(i, customer, class);
+            self.lanes[lane].put_aside(i, &self.market);
+            self.lanes[lane].update(i, owner);
             return;
         }
         let ordinal = self.accounts;
         self.accounts += 1;
-        self.ordinals[name.index()] = Some(ordinal);
+        self.name(name, ordinal);
         let (lane, _) = self.place(ordinal);
-        self.lanes[lane].add(name, customer, class);
+        self.lanes[lane].add(name, owner);
     }
 
     fn apply_to_account(
@@ -468,6 +481,7 @@ impl Engine {
         if last.is_some_and(|last| day <= last) {
             return Err(refusal(Code::DateOrder, "the day was started or ended already"));
         }
+        self.give_up_saving();
         let from = self.market.accrued();
         self.market.start_day(day);
         let market = &self.market;
@@ -490,6 +504,7 @@ impl Engine {
         if ended || self.market.last_day_start().is_some_and(|start| day < start) {
             return Err(refusal(Code::DateOrder, "the day was ended already or another one started"));
         }
+        self.give_up_saving();
         let from = self.market.accrued();
         self.market.last_day_end = Some(day);
         let market = &self.market;

@@ -49,6 +49,10 @@ ordinal!(
     CustomerName
 );
 ordinal!(
+    /// The name of a branch.
+    BranchName
+);
+ordinal!(
     /// The name of a debt contract.
     ContractName
 );
@@ -434,6 +438,17 @@ pub enum AccountInput {
     OtherCollateral(Money),
 }
 
+/// Whose an account is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The customer.
+    pub customer: CustomerName,
+    /// Class of client.
+    pub class: ClientClass,
+    /// The branch that keeps it, where one is named; decides nothing.
+    pub branch: Option<BranchName>,
+}
+
 /// Every input of the core.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
@@ -452,9 +467,7 @@ pub enum Input {
         /// Which.
         account: AccountName,
         /// Whose.
-        customer: CustomerName,
-        /// Class.
-        class: ClientClass,
+        owner: Owner,
     },
     /// Any event of one account; `None` where no `account` event named it.
     OfAccount(Option<AccountName>, AccountInput),

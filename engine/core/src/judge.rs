@@ -186,6 +186,9 @@ impl Lane {
         let from = self.hot[i].tier;
         let lines = self.terms.ladder(self.hot[i].terms).lines;
         let (assets, debts, to) = self.verdict(i, settle, &lines, market);
+        if from != to {
+            self.put_aside(i, market);
+        }
         self.set_tier(i, to);
         self.seat(i, market);
         if from != to {
@@ -210,6 +213,7 @@ impl Lane {
         if from != to {
             let line = boundary(&ladder.lines, from, to);
             let cause = Journal::by_prices(words, to > from, &self.deltas, market);
+            self.put_aside(i, market);
             self.set_tier(i, to);
             if let Some(news) = self.news(i, from, market) {
                 let account = self.hot[i].name;

@@ -4,14 +4,15 @@
 //! by side with the others, over the shared market.
 
 use crate::actions::ActionGroup;
+use crate::aside::Aside;
 use crate::book::{Account, Contract, Extent, Holdings};
 use crate::causes::{Change, Journal};
 use crate::columns::{Columns, Kind, Looked};
 use crate::draft::Draft;
 use crate::effect::{Acts, CauseKey, CauseKind, Effect, Tier};
 use crate::input::{
-    AccountInput, AccountName, ClientClass, Code, CustomerName, LinesPatch, Opening, Order, OrderStatus,
-    Receivable, Refusal, SecurityName, refusal,
+    AccountInput, AccountName, BranchName, Code, LinesPatch, Opening, Order, OrderStatus, Owner, Receivable,
+    Refusal, SecurityName, refusal,
 };
 use crate::market::Market;
 use crate::metrics::View;
@@ -120,6 +121,8 @@ pub struct Lane {
     /// Its place among the lanes.
     number: usize,
     pub(crate) accounts: Vec<Account>,
+    /// The branch of each, where one is named.
+    pub(crate) branches: Vec<Option<BranchName>>,
     pub(crate) hot: Vec<Hot>,
     pub(crate) holdings: Holdings,
     pub(crate) columns: Columns,
@@ -133,6 +136,8 @@ pub struct Lane {
     pub(crate) journal: Journal,
     /// Room for the contracts of a draft.
     spare: Vec<Contract>,
+    /// What a save under way has still to come to.
+    pub(crate) aside: Option<Aside>,
     /// What the last epoch gave, in order of accounts, each with its account.
     pub(crate) effects: Vec<(u32, Effect)>,
     /// What the moves of the epoch do to a share of each security.
@@ -159,16 +164,24 @@ impl Lane {
         ordinal as usize % lanes == self.number
     }
 
+    /// Its place among the lanes.
+    pub(crate) fn number(&self) -> usize {
+        self.number
+    }
+
     /// Makes room for so many accounts.
     pub(crate) fn reserve(&mut self, accounts: usize) {
         self.accounts.reserve_exact(accounts);
+        self.branches.reserve_exact(accounts);
         self.hot.reserve_exact(accounts);
         self.dirty_flags.reserve_exact(accounts);
         self.columns.seats.reserve_exact(accounts);
     }
 
-    pub(crate) fn add(&mut self, name: AccountName, customer: CustomerName, class: ClientClass) {
+    pub(crate) fn add(&mut self, name: AccountName, owner: Owner) {
+        let Owner { customer, class, branch } = owner;
         self.accounts.push(Account::new(customer, class));
+        self.branches.push(branch);
         self.hot.push(Hot {
             fixed: 0,
             debts: 0,
@@ -188,10 +201,10 @@ impl Lane {
         self.dirty_flags.push(false);
     }
 
-    pub(crate) fn update(&mut self, i: usize, customer: CustomerName, class: ClientClass) {
+    pub(crate) fn update(&mut self, i: usize, owner: Owner) {
         let account = &mut self.accounts[i];
-        account.customer = customer;
-        account.class = class;
+        (account.customer, account.class) = (owner.customer, owner.class);
+        self.branches[i] = owner.branch;
         self.resolve(i);
         self.touch(i);
     }
@@ -201,12 +214,12 @@ impl Lane {
     pub(crate) fn restore(
         &mut self,
         name: AccountName,
-        (account, standing): (Account, Standing),
+        (account, branch, standing): (Account, Option<BranchName>, Standing),
         extent: Extent,
         market: &Market,
     ) {
         let i = self.accounts.len();
-        self.add(name, account.customer, account.class);
+        self.add(name, Owner { customer: account.customer, class: account.class, branch });
         self.accounts[i] = account;
         if !self.accounts[i].orders().is_empty() {
             self.note_orders(i);
@@ -312,6 +325,7 @@ impl Lane {
         market: &Market,
     ) -> Result<(), Refusal> {
         self.fetch(i);
+        self.put_aside(i, market);
         self.catch_up(i, market);
         match input {
             AccountInput::Lines(patch, _) => self.put_lines(i, patch, Some(entry), market),
@@ -468,6 +482,7 @@ impl Lane {
         if entry.is_some() {
             self.check_lines(i, patch, market)?;
         }
+        self.put_aside(i, market);
         self.accounts[i].extras_mut().lines.overlay(patch);
         self.resolve(i);
         self.journal.lines(i as u32, entry);
@@ -608,6 +623,7 @@ impl Lane {
             let held = self.holdings.quantity(self.hot[i].extent, security);
             let touched = held != 0 || self.accounts[i].contracts.iter().any(|c| c.security == security);
             if touched {
+                self.put_aside(i, market);
                 self.catch_up(i, market);
                 self.act_on(i, group, held, today, market);
             }

@@ -7,6 +7,7 @@
 #![deny(clippy::float_arithmetic)]
 
 mod actions;
+mod aside;
 mod book;
 pub mod breach;
 mod causes;
@@ -25,6 +26,7 @@ mod metrics;
 pub mod num;
 pub mod policy;
 mod prices;
+pub mod read;
 pub mod rules;
 mod save;
 pub mod scenario;
@@ -35,4 +37,4 @@ pub use codec::Corrupt;
 pub use columns::{ColumnBytes, Paths};
 pub use engine::{AccountView, Engine, Exec, Path, Sequential, StepStats};
 pub use lane::Lane;
-pub use save::StateHash;
+pub use save::{Saved, StateHash};

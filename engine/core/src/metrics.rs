@@ -95,28 +95,35 @@ impl View<'_> {
 
     /// M of domain.md §3.2, 1/10⁸ yuan.
     fn available_margin(&self) -> i128 {
-        let account = &self.account;
-        let mut m = account.cash * ONE_BP;
-        for (security, quantity) in self.holdings() {
-            let free = (i128::from(quantity) - account.tied(security)).max(0);
-            m += free * self.mark(security).unwrap_or(0) * self.haircut(security);
-        }
-        for contract in &account.contracts {
-            let value = i128::from(contract.quantity) * self.mark(contract.security).unwrap_or(0);
-            let amount = i128::from(contract.amount);
-            let ratio = i128::from(contract.margin_ratio);
-            let (profit, reserved) = match contract.side {
-                ContractSide::Financing => (value - amount, amount * ratio),
-                ContractSide::Short => (amount - value, amount * ONE_BP + value * ratio),
-            };
-            // Gains count at the haircut, losses in full.
-            m += profit * if profit < 0 { ONE_BP } else { self.haircut(contract.security) };
-            m -= reserved + contract.interest * ONE_BP;
-        }
-        m - self.frozen_by_orders()
+        let held: i128 = self.holdings().map(|(s, q)| self.margin_of_holding(s, q)).sum();
+        let contracts = self.account.contracts.iter().map(|contract| {
+            let (profit, reserved) = self.margin_of_contract(contract);
+            profit - reserved
+        });
+        self.account.cash * ONE_BP + held + contracts.sum::<i128>() - self.frozen_by_orders()
     }
 
-    fn frozen_by_orders(&self) -> i128 {
+    /// What a holding adds to M: its free shares at mark and haircut.
+    pub(crate) fn margin_of_holding(&self, security: SecurityName, quantity: Quantity) -> i128 {
+        let free = (i128::from(quantity) - self.account.tied(security)).max(0);
+        free * self.mark(security).unwrap_or(0) * self.haircut(security)
+    }
+
+    /// What the profit of a contract adds to M (a loss takes), and what M keeps for it.
+    pub(crate) fn margin_of_contract(&self, contract: &Contract) -> (i128, i128) {
+        let value = i128::from(contract.quantity) * self.mark(contract.security).unwrap_or(0);
+        let amount = i128::from(contract.amount);
+        let ratio = i128::from(contract.margin_ratio);
+        let (profit, reserved) = match contract.side {
+            ContractSide::Financing => (value - amount, amount * ratio),
+            ContractSide::Short => (amount - value, amount * ONE_BP + value * ratio),
+        };
+        // Gains count at the haircut, losses in full.
+        let counted = profit * if profit < 0 { ONE_BP } else { self.haircut(contract.security) };
+        (counted, reserved + contract.interest * ONE_BP)
+    }
+
+    pub(crate) fn frozen_by_orders(&self) -> i128 {
         self.account
             .orders()
             .iter()

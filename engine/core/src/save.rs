@@ -6,15 +6,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::actions::PendingAction;
+use crate::aside::{Aside, Saving};
 use crate::book::{Account, Contract, Counters, Extent, Extras, Holdings};
 use crate::codec::{Codec, Corrupt, codec, get_all, put_all, split};
 use crate::dedup::{Remembered, Source};
 use crate::effect::{Acts, Tier};
-use crate::engine::{Engine, Exec};
+use crate::engine::{Engine, Exec, Sequential};
 use crate::input::{
-    AccountName, ActionKind, Basis, Board, Class, ClientClass, ContractName, ContractSide, CustomerName,
-    Exchange, GroupName, IndexName, Line, LinesPatch, Order, OrderStatus, Receivable, SecurityName,
-    SecurityRecord, Side, SourceName,
+    AccountName, ActionKind, Basis, Board, BranchName, Class, ClientClass, ContractName, ContractSide,
+    CustomerName, Exchange, GroupName, IndexName, Line, LinesPatch, Order, OrderStatus, Receivable,
+    SecurityName, SecurityRecord, Side, SourceName,
 };
 use crate::lane::{Changes, Lane, Standing};
 use crate::market::{Market, Security, Stored, Tape};
@@ -25,11 +26,11 @@ use crate::policy::{
 use crate::rules::{BoardRow, CapCondition, CapRow, LinePresetRow, MinimumRow, RestrictionRow, Rules};
 
 /// First bytes of a saved state: the format's name and version.
-const HEADER: &[u8; 8] = b"PLIMST03";
+const HEADER: &[u8; 8] = b"PLIMST04";
 /// Bytes after which a piece is given away.
 const PIECE: usize = 1 << 20;
 
-codec!(newtype AccountName, SecurityName, IndexName, GroupName, SourceName, CustomerName, ContractName, Date, Time, Acts);
+codec!(newtype AccountName, BranchName, SecurityName, IndexName, GroupName, SourceName, CustomerName, ContractName, Date, Time, Acts);
 codec!(words Class, Board, ClientClass, ContractSide, Side, OrderStatus, Basis, Tier, ActionKind, Exchange,
     SuspendedMark, RepayOrder, RepayContract, Release, CollateralSell);
 codec!(Contract {
@@ -281,11 +282,17 @@ impl StateHash {
 
     fn add(&mut self, bytes: &[u8]) {
         let hash = blake3::keyed_hash(Self::KEY, bytes);
-        for (sum, word) in self.0.iter_mut().zip(hash.as_bytes().chunks_exact(8)) {
+        let mut words = [0; 4];
+        for (word, eight) in words.iter_mut().zip(hash.as_bytes().chunks_exact(8)) {
             let mut le = [0; 8];
-            le.copy_from_slice(word);
-            *sum = sum.wrapping_add(u64::from_le_bytes(le));
+            le.copy_from_slice(eight);
+            *word = u64::from_le_bytes(le);
         }
+        self.add_hash(&StateHash(words));
+    }
+
+    fn add_hash(&mut self, other: &StateHash) {
+        self.0.iter_mut().zip(other.0).for_each(|(sum, word)| *sum = sum.wrapping_add(word));
     }
 }
 
@@ -293,6 +300,17 @@ impl std::fmt::Display for StateHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.iter().try_for_each(|word| write!(f, "{word:016x}"))
     }
+}
+
+/// How far a save without a stop has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    /// There are more accounts.
+    More,
+    /// That was all.
+    Done,
+    /// None is under way: it was never begun, or an epoch changed every account (a day, a policy).
+    GivenUp,
 }
 
 impl Holdings {
@@ -328,15 +346,38 @@ impl Lane {
             let mut bytes = split(&mut input, len)?;
             if self.owns(ordinal, lanes) {
                 let name = Codec::get(&mut bytes)?;
-                let account = get_account(&mut bytes)?;
+                let (account, standing) = get_account(&mut bytes)?;
                 let extent = self.holdings.get(&mut bytes)?;
+                let branch = Codec::get(&mut bytes)?;
                 if !bytes.is_empty() {
                     return Err(Corrupt);
                 }
-                self.restore(name, account, extent, market);
+                self.restore(name, (account, branch, standing), extent, market);
             }
         }
         if input.is_empty() { Ok(()) } else { Err(Corrupt) }
+    }
+
+    /// An account in a saved state: its length first, so that every lane finds its own.
+    fn put_saved(&self, i: usize, market: &Market, out: &mut Vec<u8>) {
+        let start = out.len();
+        0_u32.put(out);
+        self.put_account(i, market, out);
+        self.branches[i].put(out);
+        let len = (out.len() - start - size_of::<u32>()) as u32;
+        out[start..start + size_of::<u32>()].copy_from_slice(&len.to_le_bytes());
+    }
+
+    /// Puts an account aside that is about to change, where a save under way has still to come to it.
+    pub(crate) fn put_aside(&mut self, i: usize, market: &Market) {
+        let account = i as u32;
+        if self.aside.as_ref().is_some_and(|aside| aside.wants(account)) {
+            let mut image = Vec::new();
+            self.put_saved(i, market, &mut image);
+            self.aside.iter_mut().for_each(|aside| {
+                aside.images.insert(account, std::mem::take(&mut image));
+            });
+        }
     }
 
     /// The canonical bytes of one account: name, books, holdings in order of entry.
@@ -353,24 +394,44 @@ impl Engine {
     /// The hash of the whole state.
     #[must_use]
     pub fn state_hash(&self) -> StateHash {
-        let mut hash = StateHash::default();
-        let mut bytes = Vec::new();
-        for lane in &self.lanes {
+        self.state_hash_by(&Sequential)
+    }
+
+    /// [`Engine::state_hash`], the lanes by an executor.
+    pub fn state_hash_by(&self, exec: &impl Exec) -> StateHash {
+        let of_lane = |lane: &Lane| {
+            let (mut hash, mut bytes) = (StateHash::default(), Vec::new());
             for i in 0..lane.accounts.len() {
                 bytes.clear();
                 lane.put_account(i, &self.market, &mut bytes);
                 hash.add(&bytes);
             }
-        }
-        bytes.clear();
-        self.put_shared(&mut bytes);
+            hash
+        };
+        let mut hash = StateHash::default();
+        exec.ask(&self.lanes, &of_lane).iter().for_each(|of_lane| hash.add_hash(of_lane));
+        let mut bytes = Vec::new();
+        self.market.put(&mut bytes);
+        self.ordinals.put(&mut bytes);
+        self.put_rest(&mut bytes);
         hash.add(&bytes);
         hash
     }
 
-    fn put_shared(&self, out: &mut Vec<u8>) {
-        self.market.put(out);
-        self.ordinals.put(out);
+    /// A digest of what decides besides inputs and books: the policy, the tables and the calendar.
+    #[must_use]
+    pub fn decided_by(&self) -> [u8; 16] {
+        let mut bytes = Vec::new();
+        self.market.policy.put(&mut bytes);
+        self.market.rules.put(&mut bytes);
+        self.market.calendar.put(&mut bytes);
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..16]);
+        digest
+    }
+
+    /// What is no account's own, but for the market.
+    fn put_rest(&self, out: &mut Vec<u8>) {
         self.sources.put(out);
         self.nameless.put(out);
         self.waiting.put(out);
@@ -387,23 +448,69 @@ impl Engine {
 
     /// The bytes of [`Engine::save`], piece by piece.
     pub fn save_to(&self, mut sink: impl FnMut(&[u8])) {
-        let mut bytes = HEADER.to_vec();
-        self.put_shared(&mut bytes);
-        self.accounts.put(&mut bytes);
+        let mut bytes = self.begun();
         for ordinal in 0..self.accounts {
             if bytes.len() >= PIECE {
                 sink(&bytes);
                 bytes.clear();
             }
             let (lane, i) = self.place(ordinal);
-            // Its length first, so that every lane finds its own.
-            let start = bytes.len();
-            0_u32.put(&mut bytes);
-            self.lanes[lane].put_account(i, &self.market, &mut bytes);
-            let len = (bytes.len() - start - size_of::<u32>()) as u32;
-            bytes[start..start + size_of::<u32>()].copy_from_slice(&len.to_le_bytes());
+            self.lanes[lane].put_saved(i, &self.market, &mut bytes);
         }
         sink(&bytes);
+    }
+
+    /// The first bytes of a saved state: what is no account's own.
+    fn begun(&self) -> Vec<u8> {
+        let mut bytes = HEADER.to_vec();
+        self.market.put(&mut bytes);
+        self.put_rest(&mut bytes);
+        self.accounts.put(&mut bytes);
+        bytes
+    }
+
+    /// Begins to save the state as it is now, without a stop: gives the first bytes. The rest comes by
+    /// [`Engine::save_on`], between the steps that follow; from here on an account is put aside as it was
+    /// before anything changes it. A save that was under way is given up.
+    pub fn save_begin(&mut self) -> Vec<u8> {
+        let accounts = self.accounts;
+        self.saving = Some(Saving { next: 0, accounts });
+        let lanes = self.lanes.len() as u32;
+        for (number, lane) in (0..lanes).zip(&mut self.lanes) {
+            lane.aside = Some(Aside::of((accounts + lanes - 1 - number) / lanes));
+        }
+        self.begun()
+    }
+
+    /// Adds the bytes of the next accounts, as they were when the save began: with those before they are
+    /// what [`Engine::save`] would have given then.
+    pub fn save_on(&mut self, accounts: u32, out: &mut Vec<u8>) -> Saved {
+        let Some(Saving { next, accounts: all }) = self.saving else { return Saved::GivenUp };
+        let until = all.min(next.saturating_add(accounts));
+        for ordinal in next..until {
+            let (lane, i) = self.place(ordinal);
+            let lane = &mut self.lanes[lane];
+            let image = lane.aside.as_mut().and_then(|aside| {
+                aside.from = i as u32 + 1;
+                aside.images.remove(&(i as u32))
+            });
+            match image {
+                Some(image) => out.extend_from_slice(&image),
+                None => lane.put_saved(i, &self.market, out),
+            }
+        }
+        if until == all {
+            self.give_up_saving();
+            return Saved::Done;
+        }
+        self.saving = Some(Saving { next: until, accounts: all });
+        Saved::More
+    }
+
+    /// An epoch is about to change every account: what was saved so far counts for nothing.
+    pub(crate) fn give_up_saving(&mut self) {
+        self.saving = None;
+        self.lanes.iter_mut().for_each(|lane| lane.aside = None);
     }
 
     /// The state that [`Engine::save`] gave, over a number of lanes, each reading its own accounts.
@@ -414,16 +521,25 @@ impl Engine {
         let mut rest = bytes.strip_prefix(HEADER).ok_or(Corrupt)?;
         let input = &mut rest;
         let market = Market::get(input)?;
-        let (ordinals, sources, nameless) = (Codec::get(input)?, Codec::get(input)?, Codec::get(input)?);
+        let (sources, nameless) = (Codec::get(input)?, Codec::get(input)?);
         let (waiting, epoch, accounts) = (Codec::get(input)?, Codec::get(input)?, Codec::get(input)?);
-        let lanes = Lane::several(lanes);
-        let mut engine = Engine { market, lanes, ordinals, accounts, sources, waiting, epoch, nameless };
+        let (lanes, ordinals, saving) = (Lane::several(lanes), Vec::new(), None);
+        let mut engine =
+            Engine { market, lanes, ordinals, accounts, sources, waiting, epoch, nameless, saving };
         let (of, market, corrupt) = (engine.lanes.len(), &engine.market, AtomicBool::new(false));
         exec.run(&mut engine.lanes, &|lane| {
             if lane.load((rest, accounts), of, market).is_err() {
                 corrupt.store(true, Ordering::Relaxed);
             }
         });
-        if corrupt.into_inner() { Err(Corrupt) } else { Ok(engine) }
+        if corrupt.into_inner() {
+            return Err(Corrupt);
+        }
+        // The names are in the accounts, in their order.
+        for ordinal in 0..accounts {
+            let (lane, i) = engine.place(ordinal);
+            engine.name(engine.lanes[lane].hot[i].name, ordinal);
+        }
+        Ok(engine)
     }
 }

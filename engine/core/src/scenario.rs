@@ -241,7 +241,7 @@ impl Engine {
         let holdings: Vec<_> = lane.holdings.iter(lane.hot[i].extent).collect();
         alone.holdings.replace(&mut extent, &holdings);
         let account = lane.accrued_account(i, &self.market).into_owned();
-        alone.restore(name, (account, lane.standing(i)), extent, &self.market);
+        alone.restore(name, (account, lane.branches[i], lane.standing(i)), extent, &self.market);
         let mut ordinals = vec![None; name.index() + 1];
         ordinals[name.index()] = Some(0);
         let waiting = self.waiting.iter().filter(|((_, of), _)| *of == ordinal);
@@ -254,6 +254,7 @@ impl Engine {
             waiting: waiting.map(|((day, _), lines)| ((*day, 0), lines.clone())).collect(),
             epoch: self.epoch,
             nameless: self.nameless.clone(),
+            saving: None,
         }
     }
 

@@ -4,8 +4,8 @@ use plimsoll_broker::{AGREEMENTS, Account, Book, Config, Fact, FactEvent, Profil
 use plimsoll_engine::effect::Out;
 use plimsoll_engine::input::{
     AccountInput, AccountName, Body, ContractName, CustomerName, Entry, Epoch, Exchange, Fill, Input,
-    LinesPatch, NamedContract, Opening, OpeningContract, Phase, Quote, Receivable, Repayment, SecurityName,
-    SecurityRecord, SourceName,
+    LinesPatch, NamedContract, Opening, OpeningContract, Owner, Phase, Quote, Receivable, Repayment,
+    SecurityName, SecurityRecord, SourceName,
 };
 use plimsoll_engine::num::{Date, Money, Time};
 use plimsoll_engine::policy::PolicyDraft;
@@ -116,7 +116,10 @@ impl Bench {
                 book.account(number, &mut account);
                 let name = AccountName(number as u32);
                 let customer = CustomerName(account.customer as u32);
-                self.push(Input::Account { account: name, customer, class: account.client_class() });
+                self.push(Input::Account {
+                    account: name,
+                    owner: Owner { customer, class: account.client_class(), branch: None },
+                });
                 if let Some(place) = account.agreement {
                     let patch = LinesPatch { lines: lines(place), ..LinesPatch::default() };
                     self.push(of(name, AccountInput::Lines(Box::new(patch), None)));

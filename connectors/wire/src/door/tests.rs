@@ -1,4 +1,5 @@
 use super::*;
+use crate::time::{parse_time, write_time};
 use plimsoll_engine::input::AccountInput;
 use proptest::prelude::*;
 
@@ -276,6 +277,48 @@ proptest! {
         for cut in &cuts {
             let refused = cut.epoch.entries.iter().filter(|entry| code(entry).is_some()).count();
             prop_assert_eq!(cut.details.len(), refused);
+        }
+    }
+}
+
+#[test]
+fn a_live_epoch_has_the_clock_it_is_given_and_is_cut_by_its_limits_alone() {
+    let clock = |n: u32| parse_time(&second(n)).expect("a time");
+    let mut door = Door::live(Names::default(), 7, clock(10));
+    door.begin(clock(20));
+    // Instants cut nothing, a price for the second time does; the epoch it opens has the same clock.
+    let mut line = |line: &str| door.line(line.as_bytes()).expect("an object");
+    assert_eq!(line(&event("clock", &second(1), "")), None);
+    assert_eq!(line(&quote(&second(2), "600519.SH")), None);
+    assert_eq!(line(&quote(&second(2), "000001.SZ")), None);
+    let cut = line(&quote(&second(3), "600519.SH")).expect("cut");
+    assert_eq!((cut.epoch.number, cut.epoch.clock, cut.epoch.entries.len()), (7, clock(20), 3));
+    door.begin(clock(30));
+    assert_eq!(door.waiting(), 1);
+    let cut = door.finish().expect("one waits");
+    assert_eq!((cut.epoch.number, cut.epoch.clock, cut.epoch.entries.len()), (8, clock(20), 1));
+    // The clock does not step back with the wall's.
+    door.begin(clock(5));
+    assert_eq!(door.line(event("day_start", &second(1), r#","date":"2026-01-19""#).as_bytes()), Ok(None));
+    let cut =
+        door.line(event("clock", &second(1), "").as_bytes()).expect("an object").expect("it stands alone");
+    assert_eq!((cut.epoch.number, cut.epoch.clock), (9, clock(20)));
+}
+
+#[test]
+fn a_live_event_may_be_a_minute_after_the_clock_and_not_more() {
+    for kind in ["clock", "quote"] {
+        for (ahead, malformed) in [(59_999_999, false), (60_000_000, false), (60_000_001, true)] {
+            let now = parse_time(AT).expect("a time");
+            let mut door = Door::live(Names::default(), 1, now);
+            let mut at = Vec::new();
+            write_time(&mut at, Time(now.0 + ahead));
+            let at = String::from_utf8(at).expect("text");
+            door.line(event(kind, &at, r#","security":"600519.SH","price":"10""#).as_bytes())
+                .expect("an object");
+            let cut = door.finish().expect("one waits");
+            assert_eq!(code(&cut.epoch.entries[0]) == Some(Code::Malformed), malformed, "{kind} {ahead}");
+            assert_eq!(cut.epoch.clock, now);
         }
     }
 }

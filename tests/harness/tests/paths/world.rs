@@ -3,8 +3,8 @@
 use plimsoll_engine::input::{
     AccountInput, AccountName, ActionKind, Board, Body, CashReason, Class, ClientClass, ContractName,
     ContractSide, CorporateAction, CustomerName, Entry, Epoch, Exchange, Fill, Input, Line, LinesPatch,
-    NamedContract, Opening, OpeningContract, Phase, Quote, Repayment, SecurityName, SecurityRecord, Side,
-    SourceName,
+    NamedContract, Opening, OpeningContract, Owner, Phase, Quote, Repayment, SecurityName, SecurityRecord,
+    Side, SourceName,
 };
 use plimsoll_engine::num::{Date, Money, Quantity, Time};
 use plimsoll_tests::streams::rng::Rng;
@@ -110,7 +110,10 @@ impl World {
         }
         for account in 0..self.accounts {
             let (name, customer) = (AccountName(account as u32), CustomerName(account as u32));
-            self.push(Input::Account { account: name, customer, class: ClientClass::Individual });
+            self.push(Input::Account {
+                account: name,
+                owner: Owner { customer, class: ClientClass::Individual, branch: None },
+            });
         }
     }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 pub enum Scenario {
     /// About 0.1 % a snapshot.
     Calm,
-    /// The market loses a tenth in the first hundred snapshots, then gains half of it back.
+    /// The market loses a tenth in its first snapshots, then gains half of it back.
     Crash,
 }
 
@@ -88,6 +88,8 @@ pub struct Config {
     pub format: Format,
     /// Snapshots in continuous trading, each day.
     pub snapshots: usize,
+    /// Snapshots in which the market falls, where it crashes and the day has room for them.
+    pub fall: usize,
     /// How often a day the counter reports what it has done.
     pub bursts: usize,
     /// Positions of an account in the mean.
@@ -109,6 +111,7 @@ impl Default for Config {
             profile: Profile::Stress,
             format: Format::Ndjson,
             snapshots: 240,
+            fall: FALL_SNAPSHOTS,
             bursts: 48,
             positions: 8,
             // 2026-01-19, the day from which new contracts are opened at a ratio of 1.00.
@@ -117,6 +120,8 @@ impl Default for Config {
     }
 }
 
+/// Snapshots in which the market falls, where nothing else is said.
+pub const FALL_SNAPSHOTS: usize = 100;
 /// Accounts, at most.
 pub const MOST_ACCOUNTS: u64 = 50_000_000;
 /// Securities, from and to: the codes of the smallest exchange segment bound them.

@@ -2,7 +2,7 @@
 //! counter as the files.
 
 use crate::chance::{Dice, Purpose};
-use crate::config::Scenario;
+use crate::config::{FALL_SNAPSHOTS, Scenario};
 use crate::counter::{Counter, Fact};
 use crate::path::Path;
 use crate::prices::{Move, PERMILLE, Prices, WHOLE};
@@ -93,7 +93,7 @@ impl<'a> Feed<'a> {
             kind,
             prices: Prices::new(universe, seed, kind as u64 + 1, CRASH_SNAPSHOTS),
             counter: None,
-            path: Path::new(scenario, CRASH_SNAPSHOTS),
+            path: Path::new(scenario, CRASH_SNAPSHOTS, FALL_SNAPSHOTS),
             dice: Dice::new(seed, Purpose::Prices, u64::MAX - kind as u64),
             epochs: 0,
         }

@@ -16,10 +16,13 @@ mod figures;
 mod generate;
 mod given;
 mod listing;
+mod live;
 mod output;
 mod path;
 mod prices;
 mod session;
+mod sink;
+mod trading;
 mod universe;
 
 pub use agreement::AGREEMENTS;
@@ -30,5 +33,8 @@ pub use entries::{account_entry, account_name, contract_name, fact_entry, lines_
 pub use feed::{Facts, Feed, FeedEpoch, FeedKind, Tick};
 pub use figures::{BookFigures, DayFigures, Manifest, Written};
 pub use generate::generate;
+pub use live::Live;
 pub use prices::Prices;
+pub use session::Beat;
+pub use sink::Body;
 pub use universe::{INDICES, Security, Universe};

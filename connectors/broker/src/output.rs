@@ -2,41 +2,11 @@
 
 use crate::config::BrokerError;
 use crate::figures::Written;
+use crate::sink::{Numbers, Sink, Source};
 use plimsoll_engine::num::Time;
 use plimsoll_files::rows::{Event, Stamp};
 use plimsoll_files::{EventWriter, Format};
-use std::fmt::Write as _;
 use std::path::PathBuf;
-
-/// Who sends an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The broker's own records; numbered.
-    House,
-    /// Quotes and index levels; these are ordered by their time.
-    Feed,
-    /// What the counter reports; numbered.
-    Counter,
-}
-
-impl Source {
-    fn name(self) -> &'static str {
-        match self {
-            Source::House => "house",
-            Source::Feed => "feed",
-            Source::Counter => "counter",
-        }
-    }
-
-    /// How its ids begin.
-    fn letter(self) -> char {
-        match self {
-            Source::House => 'h',
-            Source::Feed => 'q',
-            Source::Counter => 'c',
-        }
-    }
-}
 
 /// Writes one file after the other; a file without events does not come to be.
 pub struct Files {
@@ -45,9 +15,7 @@ pub struct Files {
     name: String,
     file_format: Format,
     writer: Option<EventWriter>,
-    /// Events so far of each source.
-    numbers: [u64; 3],
-    id: String,
+    numbers: Numbers,
     written: Vec<Written>,
 }
 
@@ -62,8 +30,7 @@ impl Files {
             name: String::new(),
             file_format: format,
             writer: None,
-            numbers: [0; 3],
-            id: String::new(),
+            numbers: Numbers::default(),
             written: Vec::new(),
         })
     }
@@ -92,26 +59,6 @@ impl Files {
         Ok(())
     }
 
-    /// Writes an event into the file begun last.
-    pub fn write(&mut self, source: Source, at: Time, event: &dyn Event) -> Result<(), BrokerError> {
-        let number = &mut self.numbers[source as usize];
-        *number += 1;
-        self.id.clear();
-        // Writing to a text cannot fail.
-        let _ = write!(self.id, "{}{number}", source.letter());
-        let source_seq = (source != Source::Feed).then_some(*number);
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            none => none.insert(EventWriter::create(
-                &self.folder.join(&self.name),
-                self.file_format,
-                source.name(),
-            )?),
-        };
-        writer.set_source(source.name());
-        Ok(writer.write(&Stamp { id: &self.id, at, source_seq }, event)?)
-    }
-
     fn close(&mut self) -> Result<(), BrokerError> {
         if let Some(writer) = self.writer.take() {
             let events = writer.finish()?;
@@ -124,5 +71,24 @@ impl Files {
     pub fn finish(mut self) -> Result<Vec<Written>, BrokerError> {
         self.close()?;
         Ok(self.written)
+    }
+}
+
+impl Sink for Files {
+    type Fault = BrokerError;
+
+    /// Writes an event into the file begun last.
+    fn write(&mut self, source: Source, at: Time, event: &dyn Event) -> Result<(), BrokerError> {
+        let (id, source_seq) = self.numbers.next(source);
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => none.insert(EventWriter::create(
+                &self.folder.join(&self.name),
+                self.file_format,
+                source.name(),
+            )?),
+        };
+        writer.set_source(source.name());
+        Ok(writer.write(&Stamp { id, at, source_seq }, event)?)
     }
 }

@@ -3,8 +3,6 @@
 use crate::config::Scenario;
 use crate::prices::{Move, Prices};
 
-/// Snapshots in which the market falls, where the day has room for them.
-const FALL_SNAPSHOTS: usize = 100;
 /// ln 0.9 in 1/2²⁰: the way down.
 const FALL: Move = -110_479;
 /// ln (0.95 / 0.9) in 1/2²⁰: half of the way back.
@@ -15,20 +13,23 @@ const RECOVERY: Move = 56_694;
 pub struct Path {
     scenario: Scenario,
     snapshots: usize,
+    /// Snapshots of the way down.
+    fall: usize,
     done: usize,
 }
 
 impl Path {
-    /// The path of a scenario over so many snapshots.
+    /// The path of a scenario over so many snapshots; a crash falls in `fall` of them, where the day has
+    /// room for as many again.
     #[must_use]
-    pub fn new(scenario: Scenario, snapshots: usize) -> Self {
-        Path { scenario, snapshots, done: 0 }
+    pub fn new(scenario: Scenario, snapshots: usize, fall: usize) -> Self {
+        Path { scenario, snapshots, fall: fall.min(snapshots / 2).max(1), done: 0 }
     }
 
     /// The common move of the next snapshot.
     pub fn next(&mut self, prices: &mut Prices<'_>) -> Move {
         let common = prices.common();
-        let fall = FALL_SNAPSHOTS.min(self.snapshots / 2).max(1);
+        let fall = self.fall;
         let recovery = (self.snapshots - fall.min(self.snapshots)).max(1);
         let drift = match self.scenario {
             Scenario::Calm => 0,

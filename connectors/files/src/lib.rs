@@ -7,7 +7,7 @@ mod seal;
 mod write;
 
 pub use error::FileError;
-pub use read::{Chunk, EventFile, Form, Lines, Record, Rows};
+pub use read::{Chunk, EventFile, Form, Lines, Record, Rows, TextRows, TextTable, apart};
 pub use write::{EventWriter, Format, json};
 
 /// A line may have this many bytes.

@@ -9,9 +9,12 @@ mod guard;
 mod ipc;
 mod lines;
 mod table;
+mod text;
 
+pub use guard::apart;
 pub use lines::Lines;
 pub use table::Rows;
+pub use text::{TextRows, TextTable};
 
 use crate::error::FileError;
 use lines::LineReader;

@@ -19,11 +19,11 @@ use std::io::{BufReader, Cursor, Read, Seek};
 use std::ops::{ControlFlow, Range};
 
 /// Rows of a batch that is read from Parquet at once.
-const BATCH_ROWS: usize = 8192;
+pub(super) const BATCH_ROWS: usize = 8192;
 /// The fields of the envelope that a file may state once.
 const ENVELOPE: [&str; 3] = ["v", "type", "source"];
 
-type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
+pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
 
 /// Reads a table batch by batch.
 pub struct TableReader {
@@ -145,7 +145,7 @@ impl TableReader {
 }
 
 /// Checks the seal of a Parquet file, where it has one, and hands the file back at its start.
-fn sealed<F: Read + Seek>(name: &str, mut file: F) -> Result<F, FileError> {
+pub(super) fn sealed<F: Read + Seek>(name: &str, mut file: F) -> Result<F, FileError> {
     let fail = |cause| FileError::Io { file: name.to_owned(), cause };
     if !seal::is_intact(&mut file).map_err(fail)? {
         return Err(reading(name, "Parquet", 0).damaged(&"its checksum is another"));
@@ -154,7 +154,7 @@ fn sealed<F: Read + Seek>(name: &str, mut file: F) -> Result<F, FileError> {
     Ok(file)
 }
 
-fn reading(name: &str, carrier: &'static str, after: u64) -> Reading {
+pub(super) fn reading(name: &str, carrier: &'static str, after: u64) -> Reading {
     Reading { file: name.to_owned(), carrier, after }
 }
 

@@ -4,16 +4,17 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::PathBuf;
 
-use plimsoll_engine::effect::{Out, Tier};
-use plimsoll_engine::input::{Board, GroupName, IndexName, SecurityName};
+use plimsoll_engine::Engine;
+use plimsoll_engine::effect::Tier;
+use plimsoll_engine::input::SecurityName;
 use plimsoll_engine::num::Time;
-use plimsoll_engine::scenario::{Scenario, Shock, Target};
-use plimsoll_engine::{Engine, Sequential};
+use plimsoll_engine::scenario::{Scenario, Shock};
+use plimsoll_service::ask as service;
 use plimsoll_wire::names::Names;
-use plimsoll_wire::{decimal, print, time};
+use plimsoll_wire::{decimal, time};
 
 use crate::replay::BookArgs;
-use crate::session::{Session, state_of};
+use crate::session::Session;
 
 /// Asks what shocked prices would do.
 #[derive(clap::Args, Debug)]
@@ -102,49 +103,22 @@ fn ordinal(session: &Session, account: &str) -> Result<u32, String> {
         .ok_or_else(|| format!("no account {account:?} in this book"))
 }
 
-fn fraction(text: &str) -> Result<i64, String> {
-    let number = decimal::parse(text, 8).ok().and_then(|number| i64::try_from(number).ok());
-    number
-        .filter(|number| (-100_000_000..=10_000_000_000).contains(number))
-        .ok_or_else(|| format!("{text:?} is no move from -1 to 100 with at most 8 decimals"))
-}
-
 fn shock_of(args: &ScenarioArgs, names: &Names) -> Result<Shock, String> {
-    let mut shock = Shock::default();
+    let mut moves = Vec::new();
     for text in &args.shocks {
-        let (target, by) = text.rsplit_once('=').ok_or_else(|| format!("{text:?} is no TARGET=MOVE"))?;
-        let target = match target.split_once(':') {
-            None if target == "market" => Target::Market,
-            None => Target::Security(security(names, target)?),
-            Some(("board", word)) => {
-                Target::Board(Board::parse(word).ok_or_else(|| format!("no board {word:?}"))?)
-            }
-            Some(("group", word)) => {
-                let group =
-                    names.groups.find(word).ok_or_else(|| format!("no group {word:?} in this book"))?;
-                Target::Group(GroupName(group))
-            }
-            Some(("index", word)) => {
-                let index =
-                    names.indices.find(word).ok_or_else(|| format!("no index {word:?} in this book"))?;
-                Target::Index(IndexName(index))
-            }
-            Some((kind, _)) => return Err(format!("{kind:?} is neither board, group nor index")),
-        };
-        shock.moves.push((target, fraction(by)?));
+        moves.push(text.rsplit_once('=').ok_or_else(|| format!("{text:?} is no TARGET=MOVE"))?);
     }
-    if let Some(path) = &args.betas {
-        let fail = |cause: &dyn std::fmt::Display| format!("{}: {cause}", path.display());
-        let text = std::fs::read_to_string(path).map_err(|cause| fail(&cause))?;
-        for (number, line) in (1..).zip(text.lines()) {
-            let beta = line.split_once(',').and_then(|(code, beta)| {
-                let beta = decimal::parse(beta.trim(), 4).ok()?;
-                Some((names.find_security(code.trim())?, i64::try_from(beta).ok()?))
-            });
-            let bad = || fail(&format!("line {number}: no SECURITY,BETA of this book: {line:?}"));
-            shock.betas.push(beta.ok_or_else(bad)?);
-        }
+    let mut shock = service::shock(names, moves, [])?;
+    let Some(path) = &args.betas else { return Ok(shock) };
+    let fail = |cause: &dyn std::fmt::Display| format!("{}: {cause}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|cause| fail(&cause))?;
+    let mut betas = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let bad = || fail(&format!("line {number}: no SECURITY,BETA: {line:?}"));
+        let (code, beta) = line.split_once(',').ok_or_else(bad)?;
+        betas.push((code.trim(), beta.trim()));
     }
+    shock.betas = service::shock(names, [], betas).map_err(|what| fail(&what))?.betas;
     Ok(shock)
 }
 
@@ -200,57 +174,12 @@ fn scenario_text(answer: &Scenario, names: &Names, shown: usize) -> String {
 pub fn what_if(args: &WhatIfArgs, out: &mut impl Write) -> Result<(), String> {
     let mut session = args.book.open()?;
     let ordinal = ordinal(&session, &args.account)?;
-    let mut alone = session.engine().alone(ordinal);
-    let mut answer = Vec::new();
-    print::state(&mut answer, &state_of(&alone.account(0), session.door.names()));
-    let mut cuts = Vec::new();
-    for (number, event) in (1..).zip(&args.events) {
-        let event = completed(event, number, &args.account, alone.clock())?;
-        let cut = session.door.line(event.as_bytes());
-        cuts.extend(
-            cut.map_err(|fault| format!("event {number}: no event: {} at byte {}", fault.what, fault.at))?,
-        );
+    let (door, engine) = session.parts();
+    let answer = service::what_if(engine, door, ordinal, args.events.iter().map(String::as_str))?;
+    for lines in [answer.before, answer.effects, answer.after] {
+        out.write_all(&lines).map_err(|cause| format!("cannot write: {cause}"))?;
     }
-    cuts.extend(session.door.finish());
-    let mut given = Out::default();
-    for mut cut in cuts {
-        cut.epoch.number = alone.epoch() + 1;
-        cut.epoch.clock = cut.epoch.clock.max(alone.clock());
-        alone.step(&cut.epoch, &Sequential, &mut given);
-        print::effects(&mut answer, session.door.names(), &cut, &given);
-    }
-    print::state(&mut answer, &state_of(&alone.account(0), session.door.names()));
-    out.write_all(&answer).map_err(|cause| format!("cannot write: {cause}"))
-}
-
-/// The event with the fields of its envelope that it does not state.
-fn completed(event: &str, number: u32, account: &str, clock: Time) -> Result<String, String> {
-    let fault = |what: &dyn std::fmt::Display| format!("event {number}: {what}");
-    let value: serde_json::Value = serde_json::from_str(event).map_err(|cause| fault(&cause))?;
-    let stated = value.as_object().ok_or_else(|| fault(&"not an object"))?;
-    let text = |text: &str| serde_json::Value::from(text).to_string();
-    let given = [
-        ("v", "1".to_owned()),
-        ("source", text("what-if")),
-        ("id", text(&format!("what-if-{number}"))),
-        ("at", text(&instant(clock))),
-        ("account", text(account)),
-    ];
-    let missing: Vec<String> = given
-        .iter()
-        .filter(|(name, _)| !stated.contains_key(*name))
-        .filter(|(name, _)| *name != "account" || of_account(stated))
-        .map(|(name, value)| format!("\"{name}\":{value}"))
-        .collect();
-    let inner = event.trim().trim_start_matches('{');
-    let comma = if missing.is_empty() || stated.is_empty() { "" } else { "," };
-    Ok(format!("{{{}{comma}{inner}", missing.join(",")))
-}
-
-/// Whether a type of event names an account.
-fn of_account(event: &serde_json::Map<String, serde_json::Value>) -> bool {
-    let kind = event.get("type").and_then(|kind| kind.as_str()).and_then(plimsoll_wire::fields::Type::parse);
-    kind.is_some_and(|kind| kind.table().fields.iter().any(|field| field.name == "account"))
+    Ok(())
 }
 
 /// `plimsoll breach`

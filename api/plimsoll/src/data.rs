@@ -48,11 +48,19 @@ pub struct GenerateArgs {
     positions: u64,
 }
 
-fn scenario(word: &str) -> Result<Scenario, String> {
+/// A scenario of the command line.
+///
+/// # Errors
+/// Names those there are.
+pub fn scenario(word: &str) -> Result<Scenario, String> {
     Scenario::parse(word).ok_or_else(|| "calm or crash".to_owned())
 }
 
-fn profile(word: &str) -> Result<Profile, String> {
+/// A profile of the command line.
+///
+/// # Errors
+/// Names those there are.
+pub fn profile(word: &str) -> Result<Profile, String> {
     Profile::parse(word).ok_or_else(|| "stress or china".to_owned())
 }
 

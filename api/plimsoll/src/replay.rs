@@ -6,20 +6,25 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use plimsoll_engine::num::Time;
 use plimsoll_engine::policy::PolicyDraft;
 use plimsoll_files::{Chunk, EventFile};
+use plimsoll_log::Reader;
+use plimsoll_service::recover::Replay;
 use plimsoll_wire::door::{CutEpoch, Door};
 use plimsoll_wire::quotes::Quotes;
 use plimsoll_wire::time::parse_time;
 use plimsoll_wire::value::Columns;
 
-use crate::session::{AsOf, SAVED, Session, Sink};
+use crate::Ended;
+use crate::session::{AsOf, SAVED, Session, Sink, state_lines};
 use crate::summary::timings;
 
 /// Replays event files through the core.
 #[derive(clap::Args, Debug)]
 pub struct ReplayArgs {
-    /// Event files in order: NDJSON, NDJSON under zstd, Parquet or Arrow; `-` is standard input.
+    /// Event files in order: NDJSON, NDJSON under zstd, Parquet or Arrow; `-` is standard input. Or the
+    /// directory of a log, which replays by its recorded cuts.
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Policy file (TOML), applied before the first epoch.
@@ -80,7 +85,50 @@ fn sink(path: Option<&Path>) -> Result<Sink, String> {
 ///
 /// # Errors
 /// What ends the replay, naming the file and line.
-pub fn run(args: &ReplayArgs) -> Result<(), String> {
+pub fn run(args: &ReplayArgs) -> Result<(), Ended> {
+    if let [directory] = args.inputs.as_slice()
+        && directory.is_dir()
+    {
+        return replay_log(directory, args);
+    }
+    replay_files(args).map_err(Ended::from)
+}
+
+/// Replays the log of a directory by its recorded cuts, each epoch compared with its record.
+fn replay_log(directory: &Path, args: &ReplayArgs) -> Result<(), Ended> {
+    let elsewhere =
+        [args.policy.is_some(), args.trace.is_some(), args.summary, args.save.is_some(), args.timings];
+    if elsewhere.contains(&true) {
+        let text =
+            "a log replays by what is recorded in it: it takes --effects, --state, --as-of and --lanes";
+        return Err(text.to_owned().into());
+    }
+    let written = |cause: io::Error| format!("cannot write: {cause}");
+    let (mut effects, mut state) = (sink(args.effects.as_deref())?, sink(args.state.as_deref())?);
+    let mut replay = Replay::new(args.lanes.into())?;
+    let mut reader = Reader::from(directory, 1)?;
+    while let Some((epoch, _)) = reader.next_epoch()? {
+        let (number, clock) = (epoch.record.number, Time(epoch.record.clock_us));
+        let late = match args.as_of {
+            Some(AsOf::Time(time)) => clock > time,
+            Some(AsOf::Epoch(last)) => number > last,
+            None => false,
+        };
+        if late {
+            break;
+        }
+        let told = replay.step(&epoch)?;
+        effects.as_mut().map_or(Ok(()), |sink| sink.write_all(told)).map_err(written)?;
+    }
+    effects.as_mut().map_or(Ok(()), |sink| sink.flush()).map_err(written)?;
+    if let Some(state) = &mut state {
+        state_lines(&replay.engine, replay.door.names(), state).map_err(written)?;
+    }
+    eprintln!("state_hash {}", replay.engine.state_hash());
+    Ok(())
+}
+
+fn replay_files(args: &ReplayArgs) -> Result<(), String> {
     let policy = args.policy.as_deref().map_or(Ok(PolicyDraft::default()), read_policy)?;
     let mut state = sink(args.state.as_deref())?;
     let effects = sink(args.effects.as_deref())?;

@@ -11,7 +11,8 @@ use plimsoll_wire::door::{CutEpoch, Door};
 use plimsoll_wire::names::Names;
 use plimsoll_wire::print;
 
-use crate::lanes::Threads;
+use plimsoll_service::lanes::Threads;
+
 use crate::summary::Summary;
 
 /// Where a replay stops.
@@ -109,6 +110,11 @@ impl Session {
         &self.engine
     }
 
+    /// The door and the book.
+    pub fn parts(&mut self) -> (&mut Door, &Engine) {
+        (&mut self.door, &self.engine)
+    }
+
     /// The threads of its lanes.
     #[must_use]
     pub fn threads(&self) -> &Threads {
@@ -176,17 +182,7 @@ impl Session {
             self.note_file("the last epoch", records as u64, started.elapsed());
         }
         if let Some(state) = state {
-            const LINES: u32 = 4096;
-            let accounts = self.engine.accounts();
-            for first in (0..accounts).step_by(LINES as usize) {
-                self.buffer.clear();
-                for ordinal in first..accounts.min(first + LINES) {
-                    let view = self.engine.account(ordinal);
-                    print::state(&mut self.buffer, &state_of(&view, self.door.names()));
-                }
-                state.write_all(&self.buffer)?;
-            }
-            state.flush()?;
+            state_lines(&self.engine, self.door.names(), state)?;
         }
         self.effects.as_mut().map_or(Ok(()), |sink| sink.flush())?;
         self.trace.as_mut().map_or(Ok(()), |sink| sink.flush())?;
@@ -242,4 +238,21 @@ pub fn state_of<'a>(view: &'a AccountView, names: &'a Names) -> print::State<'a>
         tier: view.tier,
         figures: &view.figures,
     }
+}
+
+/// Writes one line for every account of a book, in order of ordinals.
+///
+/// # Errors
+/// When the sink cannot be written.
+pub fn state_lines(engine: &Engine, names: &Names, state: &mut impl Write) -> io::Result<()> {
+    const LINES: u32 = 4096;
+    let mut buffer = Vec::new();
+    for first in (0..engine.accounts()).step_by(LINES as usize) {
+        buffer.clear();
+        for ordinal in first..engine.accounts().min(first + LINES) {
+            print::state(&mut buffer, &state_of(&engine.account(ordinal), names));
+        }
+        state.write_all(&buffer)?;
+    }
+    state.flush()
 }

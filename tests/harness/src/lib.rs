@@ -1,10 +1,12 @@
 //! Tests of the real binary: scenarios in text, and random streams against the oracle.
 //!
-//! Nothing here but `tests/save.rs` links a crate of the product. The binary is a process that
-//! reads event files and writes effects; this crate writes the files and judges
-//! what comes back.
+//! Nothing here but `tests/save.rs`, `read.rs`, `service.rs` and `tests/paths` links a crate of the product.
+//! The binary is a process that reads event files and writes effects; this crate writes the files and
+//! judges what comes back.
 
+pub mod browser;
 pub mod scenario;
+pub mod service;
 pub mod streams;
 
 /// Every code a refusal may have, in the documented order of precedence.

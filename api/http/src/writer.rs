@@ -1,0 +1,386 @@
+//! The one thread that owns the run: what waits becomes epochs, epochs are committed, and only then are
+//! clients told and readers answered.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use axum::body::Bytes;
+use plimsoll_engine::effect::Tier;
+use plimsoll_engine::num::Time;
+use plimsoll_log::Fault;
+use plimsoll_service::run::{Committed, Phase, Receipt, Run, Snapshotting, Ticket};
+use plimsoll_telemetry::{Metric, Metrics};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::answer::Summary;
+use crate::hub::Hub;
+use crate::live::Live;
+use crate::problem::Problem;
+
+/// Requests that may wait for the writer.
+const MOST_WAITING: usize = 1_024;
+/// Bytes of submissions that may wait for it.
+const MOST_WAITING_BYTES: usize = 128 << 20;
+/// Questions over all accounts that may wait for it.
+const MOST_LONG: usize = 16;
+/// Bytes of submissions after which an epoch is cut although more waits.
+const EPOCH_BYTES: usize = 16 << 20;
+/// How long the writer sleeps where nothing waits, at most: timers are this late.
+const IDLE: Duration = Duration::from_millis(50);
+/// A snapshot is due after so many events, or so long in steps, if not by its epochs: a recovery must not
+/// take longer than a few seconds.
+const SNAPSHOT_EVERY: (u64, Duration) = (1_000_000, Duration::from_secs(1));
+/// From the end of one to the begin of the next at least so many times as long as it took.
+const SNAPSHOT_REST: u32 = 4;
+/// How long a piece of a snapshot may hold the writer up.
+const PIECE: Duration = Duration::from_millis(3);
+/// An epoch that takes as long is logged.
+const SLOW: Duration = Duration::from_millis(250);
+/// From one summary to the next.
+const SUMMARY: Duration = Duration::from_secs(1);
+/// A question over all accounts waits while events do, but no longer than this.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// After such a question, events have the writer for this many times as long as it took.
+const REST: u32 = 4;
+
+type Question = Box<dyn FnOnce(&mut Run, &Live) + Send>;
+
+enum Ask {
+    Events {
+        body: Bytes,
+        reply: oneshot::Sender<Receipt>,
+        arrived: Instant,
+    },
+    /// About one account, or what is counted anyway.
+    Short(Question),
+    /// Over all accounts.
+    Long(Question),
+}
+
+/// Who waits for a receipt, and since when.
+type Replies = BTreeMap<Ticket, (oneshot::Sender<Receipt>, Instant)>;
+
+/// What handlers have of the writer.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    asks: SyncSender<Ask>,
+    waiting_bytes: Arc<AtomicUsize>,
+    metrics: Arc<Metrics>,
+}
+
+/// The writer's end of it.
+pub(crate) struct Waiting {
+    asks: Receiver<Ask>,
+    waiting_bytes: Arc<AtomicUsize>,
+    metrics: Arc<Metrics>,
+}
+
+impl Writer {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> (Self, Waiting) {
+        let (asks, taken) = sync_channel(MOST_WAITING);
+        let waiting_bytes = Arc::new(AtomicUsize::new(0));
+        let waiting = Waiting { asks: taken, waiting_bytes: waiting_bytes.clone(), metrics: metrics.clone() };
+        (Writer { asks, waiting_bytes, metrics }, waiting)
+    }
+
+    /// Hands a submission over; gives its receipt once all of it is committed.
+    pub(crate) async fn submit(&self, body: Bytes) -> Result<Receipt, Problem> {
+        let len = body.len();
+        if self.waiting_bytes.fetch_add(len, Ordering::AcqRel) + len > MOST_WAITING_BYTES {
+            self.waiting_bytes.fetch_sub(len, Ordering::AcqRel);
+            return Err(self.busy());
+        }
+        let (reply, receipt) = oneshot::channel();
+        let handed = self.hand(Ask::Events { body, reply, arrived: Instant::now() });
+        if handed.is_err() {
+            self.waiting_bytes.fetch_sub(len, Ordering::AcqRel);
+        }
+        handed?;
+        receipt.await.map_err(|_| Problem::ending())
+    }
+
+    /// Asks the run something between two steps, after what it shows is committed.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Run, &Live) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.ask(Ask::Short, question).await
+    }
+
+    /// Asks the run something that takes all accounts: while events wait, and for some time after the
+    /// question before, it waits too.
+    pub(crate) async fn read_all<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Run, &Live) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.ask(Ask::Long, question).await
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        kind: fn(Question) -> Ask,
+        question: impl FnOnce(&mut Run, &Live) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let (reply, answer) = oneshot::channel();
+        self.hand(kind(Box::new(move |run, live| {
+            // A client that has gone needs no answer.
+            let _ = reply.send(question(run, live));
+        })))?;
+        // A question that was dropped unanswered was one too many, unless the run is about to end.
+        answer.await.map_err(|_| self.busy())
+    }
+
+    fn busy(&self) -> Problem {
+        self.metrics.add(Metric::Busy, &[], 1);
+        Problem::busy()
+    }
+
+    fn hand(&self, ask: Ask) -> Result<(), Problem> {
+        self.asks.try_send(ask).map_err(|refused| match refused {
+            TrySendError::Full(_) => self.busy(),
+            TrySendError::Disconnected(_) => Problem::ending(),
+        })
+    }
+}
+
+/// The wall's clock.
+pub(crate) fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// How far snapshots have come.
+struct Snapshots {
+    /// Epochs from one to the next, at most.
+    every: u64,
+    /// How long archived segments are kept, where not for ever.
+    keep: Option<Duration>,
+    /// Epochs, events and time in steps since the last one began.
+    since: (u64, u64, Duration),
+    begun: Instant,
+    not_before: Instant,
+    /// Accounts of a piece, by how long the last one took.
+    accounts: u32,
+}
+
+impl Snapshots {
+    /// So many epochs after the newest one.
+    fn after(since: u64, every: u64, keep: Option<Duration>) -> Self {
+        let now = Instant::now();
+        Snapshots {
+            every,
+            keep,
+            since: (since, 0, Duration::ZERO),
+            begun: now,
+            not_before: now,
+            accounts: 512,
+        }
+    }
+
+    fn count(&mut self, epoch: &Committed) {
+        let (epochs, events, steps) = &mut self.since;
+        *epochs += 1;
+        *events += epoch.inputs as u64;
+        *steps += epoch.step;
+    }
+
+    fn is_due(&self) -> bool {
+        let ((epochs, events, steps), most) = (self.since, SNAPSHOT_EVERY);
+        (epochs >= self.every || events >= most.0 || steps >= most.1) && Instant::now() >= self.not_before
+    }
+
+    /// Writes a piece of the snapshot under way, or begins one that is due.
+    fn go_on(&mut self, run: &mut Run, metrics: &Metrics) -> Result<(), Fault> {
+        let started = Instant::now();
+        match run.snapshot_on(self.accounts)? {
+            state @ (Snapshotting::Idle | Snapshotting::GivenUp) => {
+                metrics.add(Metric::SnapshotsGivenUp, &[], u64::from(state == Snapshotting::GivenUp));
+                if state == Snapshotting::GivenUp || self.is_due() {
+                    (self.begun, self.since) = (started, (0, 0, Duration::ZERO));
+                    run.snapshot_begin()?;
+                }
+            }
+            Snapshotting::Waits => {}
+            Snapshotting::More => {
+                let took = started.elapsed();
+                self.accounts =
+                    if took > PIECE { self.accounts / 2 } else { self.accounts.saturating_mul(2) };
+                self.accounts = self.accounts.clamp(64, 65_536);
+            }
+            Snapshotting::Done(epoch) => {
+                self.not_before = started + self.begun.elapsed() * SNAPSHOT_REST;
+                metrics.set(Metric::SnapshotEpoch, &[], epoch as i64);
+                let took = self.begun.elapsed();
+                metrics.note(Metric::Snapshot, &[], took.as_secs_f64());
+                run.log().rotate()?;
+                let kept = run.snapshots()?;
+                let archived = run.log().archive_before(kept.first().map_or(0, |oldest| oldest + 1))?;
+                let dropped = match self.keep {
+                    Some(keep) => {
+                        let since = SystemTime::now().checked_sub(keep).unwrap_or(UNIX_EPOCH);
+                        run.log().drop_archived(since)?
+                    }
+                    None => 0,
+                };
+                tracing::info!(epoch, took_ms = took.as_millis() as u64, archived, dropped, "snapshot");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Questions over all accounts, one at a time.
+struct Long {
+    waiting: VecDeque<(Question, Instant)>,
+    not_before: Instant,
+}
+
+impl Long {
+    fn add(&mut self, question: Question) {
+        // One too many is dropped, which tells its client.
+        if self.waiting.len() < MOST_LONG {
+            self.waiting.push_back((question, Instant::now()));
+        }
+    }
+
+    /// Answers the first, where events have had their turn.
+    fn go_on(&mut self, run: &mut Run, live: &Live, idle: bool) {
+        let due = |(_, since): &(Question, Instant)| idle || since.elapsed() >= LONGEST_WAIT;
+        if Instant::now() < self.not_before || !self.waiting.front().is_some_and(due) {
+            return;
+        }
+        if let Some((question, _)) = self.waiting.pop_front() {
+            let started = Instant::now();
+            question(run, live);
+            self.not_before = Instant::now() + started.elapsed() * REST;
+        }
+    }
+}
+
+/// What the writer works with.
+pub(crate) struct Driver {
+    pub run: Run,
+    pub live: Live,
+    pub hub: Hub,
+    /// Epochs from one snapshot to the next, at most.
+    pub snapshot_epochs: u64,
+    /// How long archived segments are kept, where not for ever.
+    pub keep: Option<Duration>,
+    /// Where committed epochs go.
+    pub told: mpsc::Sender<Committed>,
+}
+
+impl Driver {
+    /// Runs until every handle is gone, then commits what is open.
+    ///
+    /// # Errors
+    /// What the log says: nothing more may be written, and the process is to end.
+    pub(crate) fn drive(mut self, waiting: &Waiting) -> Result<(), Fault> {
+        let metrics = &*waiting.metrics;
+        let mut replies = Replies::new();
+        let mut questions: Vec<Question> = Vec::new();
+        let mut long = Long { waiting: VecDeque::new(), not_before: Instant::now() };
+        let newest = self.run.snapshots()?.last().copied().unwrap_or(0);
+        let mut snapshots = Snapshots::after(self.run.epoch() - newest, self.snapshot_epochs, self.keep);
+        let mut summarised = Instant::now();
+        loop {
+            let busy = self.run.is_saving() || !long.waiting.is_empty();
+            let patience = if busy { Duration::from_millis(1) } else { IDLE };
+            let (mut next, ended) = match waiting.asks.recv_timeout(patience) {
+                Ok(ask) => (Some(ask), false),
+                Err(RecvTimeoutError::Timeout) => (None, false),
+                Err(RecvTimeoutError::Disconnected) => (None, true),
+            };
+            let idle = next.is_none();
+            let mut bytes = 0;
+            while let Some(ask) = next {
+                match ask {
+                    Ask::Events { body, reply, arrived } => {
+                        bytes += body.len();
+                        waiting.waiting_bytes.fetch_sub(body.len(), Ordering::AcqRel);
+                        replies.insert(self.run.take(&body, now())?, (reply, arrived));
+                    }
+                    Ask::Short(question) => questions.push(question),
+                    Ask::Long(question) => long.add(question),
+                }
+                next = if bytes < EPOCH_BYTES { waiting.asks.try_recv().ok() } else { None };
+            }
+            self.run.tick(now())?;
+            self.run.cut()?;
+            self.tell(&mut replies, &mut snapshots, metrics);
+            questions.drain(..).for_each(|question| question(&mut self.run, &self.live));
+            long.go_on(&mut self.run, &self.live, idle);
+            snapshots.go_on(&mut self.run, metrics)?;
+            if summarised.elapsed() >= SUMMARY {
+                summarised = Instant::now();
+                metrics.set(Metric::Waiting, &[], waiting.waiting_bytes.load(Ordering::Relaxed) as i64);
+                self.summarise(metrics);
+            }
+            if ended {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Tells of what was committed, and answers those who submitted it.
+    fn tell(&mut self, replies: &mut Replies, snapshots: &mut Snapshots, metrics: &Metrics) {
+        let epochs: Vec<Committed> = self.run.committed().collect();
+        for epoch in epochs {
+            self.live.committed(self.run.engine(), &epoch);
+            count(metrics, &epoch);
+            snapshots.count(&epoch);
+            // Without a hub there is nobody to tell.
+            let _ = self.told.blocking_send(epoch);
+        }
+        for (ticket, receipt) in self.run.receipts() {
+            if let Some((reply, arrived)) = replies.remove(&ticket) {
+                metrics.note(Metric::TickToCommit, &[], arrived.elapsed().as_secs_f64());
+                let _ = reply.send(receipt);
+            }
+        }
+        self.run.enter(Phase::Waiting);
+    }
+
+    fn summarise(&self, metrics: &Metrics) {
+        let engine = self.run.engine();
+        for (tier, count) in Tier::ALL.iter().zip(engine.tiers()) {
+            metrics.set(Metric::Tier, &[tier.word()], count as i64);
+        }
+        metrics.note_process();
+        let quotes = engine.quotes();
+        metrics.set(Metric::Unmarked, &[], quotes.unmarked.into());
+        if let Some(newest) = quotes.newest {
+            metrics.note(Metric::MarkAge, &[], (now().0 - newest.0).max(0) as f64 / 1e6);
+        }
+        if self.hub.wants_summaries()
+            && let Ok(text) = serde_json::to_string(&Summary::of(&self.run, &self.live))
+        {
+            self.hub.summarise(text);
+        }
+    }
+}
+
+fn count(metrics: &Metrics, epoch: &Committed) {
+    if epoch.step + epoch.commit >= SLOW {
+        let (step_ms, commit_ms) = (epoch.step.as_millis() as u64, epoch.commit.as_millis() as u64);
+        tracing::warn!(epoch = epoch.number, events = epoch.inputs, step_ms, commit_ms, "slow epoch");
+    }
+    metrics.add(Metric::Epochs, &[], 1);
+    metrics.set(Metric::Epoch, &[], epoch.number as i64);
+    metrics.note(Metric::EpochEvents, &[], epoch.inputs as f64);
+    metrics.note(Metric::Step, &[], epoch.step.as_secs_f64());
+    metrics.note(Metric::Commit, &[], epoch.commit.as_secs_f64());
+    metrics.add(Metric::LogBytes, &[], epoch.bytes as u64);
+    metrics.add(Metric::Events, &["accepted"], epoch.counts.accepted);
+    metrics.add(Metric::Events, &["duplicate"], epoch.counts.duplicates);
+    for (code, &events) in &epoch.counts.refused {
+        metrics.add(Metric::Refused, &[code], events);
+        metrics.add(Metric::Events, &["refused"], events);
+    }
+    for (kind, &effects) in &epoch.counts.effects {
+        metrics.add(Metric::Effects, &[kind], effects);
+    }
+}

@@ -1,9 +1,10 @@
-//! Benchmarks of the core: books and feeds of the seeded broker through `step`, timed, each with the
-//! digest of its result. `scripts/bench` runs them at full size; the tests run them tiny.
+//! Benchmarks: books and feeds of the seeded broker through `step`, and the service over HTTP, timed, each with
+//! the digest of its result. `scripts/bench` runs them at full size; the tests run them tiny.
 
 pub mod book;
 pub mod machine;
 pub mod measure;
+pub mod service;
 
 use plimsoll_engine::{Exec, Lane, Sequential};
 use rayon::iter::{IntoParallelRefIterator, IntoParallelRefMutIterator, ParallelIterator};

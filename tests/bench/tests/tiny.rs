@@ -1,9 +1,12 @@
 //! Every benchmark, tiny: the same work gives the same digest on every machine, for any number of
 //! lanes, whatever way the core finds the accounts near a line.
 
+use std::time::Duration;
+
 use plimsoll_bench::Threads;
 use plimsoll_bench::book::Shape;
 use plimsoll_bench::measure::{Run, columns, facts, feed, load, opened, save, saved, settle, sustained};
+use plimsoll_bench::service::{self, Plan};
 use plimsoll_broker::{Facts, FeedKind, Profile};
 use plimsoll_engine::Paths;
 
@@ -98,3 +101,31 @@ const CHINA: [(u64, &str); 7] = [
     (206, "dbb83886649c5108"),
     (0, "af1349b9f5f9a1a6"),
 ];
+
+#[test]
+fn the_service_is_measured_over_its_own_face() {
+    let Some(binary) = std::env::var_os("PLIMSOLL_BIN") else {
+        println!("skipped: PLIMSOLL_BIN names no binary");
+        return;
+    };
+    let data = std::env::temp_dir().join(format!("plimsoll-bench-{}", std::process::id()));
+    let plan = Plan {
+        binary: binary.into(),
+        data: data.clone(),
+        accounts: 500,
+        batches: 8,
+        singles: 200,
+        snapshots: 4,
+        every: Duration::from_millis(50),
+        listeners: 20,
+        restarts: 2,
+    };
+    let mut lines = Vec::new();
+    service::run(&plan, |line| lines.push(line));
+    let words =
+        ["open:", "batches:", "singles:", "snapshots:", "listened:", "sizes:", "restarts:", "kills:", "end:"];
+    assert!(lines.iter().zip(words).all(|(line, word)| line.starts_with(word)), "{lines:?}");
+    let tiers: u64 = lines[8].split([':', ',', ' ', '}']).filter_map(|word| word.parse::<u64>().ok()).sum();
+    assert_eq!(tiers, 500, "every account has a tier: {}", lines[8]);
+    std::fs::remove_dir_all(&data).expect("removed");
+}

@@ -85,9 +85,9 @@ fn the_core_reaches_for_nothing_outside() {
 
 /// Modules of the core in the order of the data; each may use only those before it.
 const ORDER: &[&str] = &[
-    "num", "input", "effect", "policy", "rules", "codec", "dedup", "actions", "book", "prices", "market",
-    "tiers", "terms", "columns", "looks", "metrics", "causes", "draft", "lane", "judge", "engine", "breach",
-    "scenario", "save",
+    "num", "input", "effect", "policy", "rules", "codec", "dedup", "actions", "aside", "book", "prices",
+    "market", "tiers", "terms", "columns", "looks", "metrics", "causes", "draft", "lane", "judge", "engine",
+    "breach", "scenario", "save", "read",
 ];
 
 /// Types of inputs, policy and rules name one another: one layer in three files.

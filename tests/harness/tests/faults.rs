@@ -1,0 +1,104 @@
+//! What is wrong with the device under a real service: it ends with a name for it, and nothing that was
+//! answered is lost.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use plimsoll_tests::service::Server;
+use plimsoll_tests::streams::rng::Rng;
+
+/// A device of its own of some megabytes, in memory.
+struct Device(PathBuf);
+
+impl Device {
+    /// None where this process may not mount one.
+    fn of(name: &str, mib: u32) -> Option<Self> {
+        let path = std::env::temp_dir().join(format!("plimsoll-device-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder");
+        let device = Device(path);
+        device.mount(&format!("size={mib}m")).then_some(device)
+    }
+
+    fn mount(&self, options: &str) -> bool {
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&self.0).output();
+        mounted.is_ok_and(|done| done.status.success())
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // Where it was never mounted there is only a folder.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A submission of accounts with names that do not compress.
+fn accounts(n: u32, dice: &mut Rng) -> String {
+    let account = |k: u32| {
+        let name: String = (0..40).map(|_| format!("{:08x}", dice.below(1 << 32))).collect();
+        format!(
+            "{{\"v\":1,\"type\":\"account\",\"id\":\"a{n}-{k}\",\"source\":\"s\",\"at\":\"2026-01-19T09:30:00+08:00\",\"account\":\"A{n}-{k}\",\"customer\":\"C1\",\"client_class\":\"individual\",\"name\":\"{name}\"}}\n"
+        )
+    };
+    (0..200).map(account).collect()
+}
+
+#[test]
+fn a_full_device_ends_the_service_by_name_and_what_was_answered_is_there() {
+    let Some(device) = Device::of("full", 6) else {
+        println!("skipped: this process may not mount a device of its own");
+        return;
+    };
+    let data = device.0.join("data");
+    let (mut dice, mut answered) = (Rng::new(3), 0);
+    let server = Server::start(&data, &[]).expect("a server");
+    while server.post(accounts(answered, &mut dice).as_bytes()).is_some_and(|answer| answer.status == 200) {
+        answered += 1;
+        assert!(answered < 1_000, "six megabytes are never full");
+    }
+    assert_eq!(server.wait(), Some(12));
+    assert!(answered > 5, "{answered} submissions");
+    // It can still be asked, but takes nothing.
+    let full = Server::start(&data, &[]).expect("a server");
+    assert_eq!(full.get("/v1/accounts/A0-0").status, 200);
+    while full.post(accounts(answered, &mut dice).as_bytes()).is_some() {}
+    assert_eq!(full.wait(), Some(12));
+    assert!(device.mount("remount,size=64m"), "there is room again");
+    let server = Server::start(&data, &[]).expect("a server");
+    for n in 0..answered {
+        assert_eq!(server.get(&format!("/v1/accounts/A{n}-199")).status, 200, "submission {n}");
+    }
+    server.kill();
+}
+
+/// The places of the heads of epochs in a segment.
+fn heads(segment: &Path) -> Vec<usize> {
+    let bytes = std::fs::read(segment).expect("read");
+    let heads = bytes.windows(8).enumerate().filter(|(_, eight)| *eight == b"plEPOCH\n");
+    heads.map(|(at, _)| at).collect()
+}
+
+#[test]
+fn a_flipped_byte_keeps_the_service_from_starting_and_is_named() {
+    let folder = std::env::temp_dir().join(format!("plimsoll-flipped-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    let mut dice = Rng::new(4);
+    let server = Server::start(&folder, &[]).expect("a server");
+    for n in 0..5 {
+        assert!(server.post(accounts(n, &mut dice).as_bytes()).is_some_and(|answer| answer.status == 200));
+    }
+    server.kill();
+    let segment = folder.join("log/00000000000000000001.redb");
+    let at = heads(&segment)[2] + 100;
+    let mut bytes = std::fs::read(&segment).expect("read");
+    let epoch = u64::from_le_bytes(bytes[at - 92..at - 84].try_into().expect("eight bytes"));
+    bytes[at] ^= 4;
+    std::fs::write(&segment, bytes).expect("written");
+    let (status, said) = Server::start(&folder, &[]).map(|_| "it starts").expect_err("it is damaged");
+    assert_eq!(status, Some(14), "{said}");
+    let named = said.contains("00000000000000000001.redb") && said.contains(&format!("epoch {epoch}"));
+    assert!(named, "epoch {epoch}: {said}");
+    std::fs::remove_dir_all(&folder).expect("removed");
+}

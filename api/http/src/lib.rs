@@ -15,4 +15,4 @@ mod stream;
 mod writer;
 
 pub use live::Live;
-pub use server::{Ended, NotTaken, Options, Submitter, serve};
+pub use server::{Ended, NotTaken, Options, Submitter, Told, serve};

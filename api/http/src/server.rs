@@ -12,6 +12,7 @@ use plimsoll_service::run::{Receipt, Run};
 use plimsoll_telemetry::Metrics;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_io_timeout::TimeoutStream;
 
@@ -106,6 +107,7 @@ pub fn serve(
     let system = |cause: std::io::Error| Ended::System(format!("{listen}: {cause}"));
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(system)?;
+    let mut told_to = runtime.block_on(async { Told::hold() }).map_err(system)?;
     let listener = runtime.block_on(TcpListener::bind(listen)).map_err(system)?;
     let address = listener.local_addr().map_err(system)?;
     let metrics = Arc::new(metrics);
@@ -141,7 +143,7 @@ pub fn serve(
     let result = runtime.block_on(async {
         tokio::select! {
             () = accept(listener, shared) => Ok(()),
-            () = asked_to_end() => Ok(()),
+            () = told_to.to_end() => Ok(()),
             failed = fault => failed.unwrap_or(Ok(())),
         }
     });
@@ -183,16 +185,26 @@ async fn accept(listener: TcpListener, shared: Shared) {
     }
 }
 
-/// SIGTERM or SIGINT.
-async fn asked_to_end() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT, held from the moment this is made: what comes before somebody waits is not lost.
+pub struct Told {
+    term: Signal,
+    interrupt: Signal,
+}
+
+impl Told {
+    /// Holds them. Within a runtime.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn hold() -> std::io::Result<Self> {
+        Ok(Told { term: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits until the process is told to end.
+    pub async fn to_end(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }

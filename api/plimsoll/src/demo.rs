@@ -7,9 +7,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
+use plimsoll_http::Told;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Ended;
 use crate::broker::DayArgs;
@@ -93,11 +93,12 @@ pub fn run(args: &DemoArgs) -> Result<(), Ended> {
     let runtime = runtime.map_err(|cause| format!("cannot start: {cause}"))?;
     std::fs::create_dir_all(&args.data).map_err(|cause| format!("{}: {cause}", args.data.display()))?;
     runtime.block_on(async {
+        let mut told = Told::hold().map_err(|cause| format!("cannot start: {cause}"))?;
         let (server, broker) = (Process::default(), Process::default());
         let mut demo = Demo { args, server, broker, output: None };
         let result = tokio::select! {
             biased;
-            () = asked_to_end() => {
+            () = told.to_end() => {
                 say("ended; the same directory goes on with its day");
                 Ok(())
             }
@@ -107,19 +108,6 @@ pub fn run(args: &DemoArgs) -> Result<(), Ended> {
         demo.server.end().await;
         result
     })
-}
-
-/// SIGTERM or SIGINT.
-async fn asked_to_end() {
-    let (Ok(mut term), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = interrupt.recv() => {}
-    }
 }
 
 impl Demo<'_> {

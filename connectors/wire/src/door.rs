@@ -2,6 +2,7 @@
 //!
 //! The cut needs no state of the core, only the lines themselves (events.md, "Epoch").
 
+use crate::alike::Alike;
 use crate::decode::{decode, fact_of, quote};
 use crate::envelope::{Envelope, Number};
 use crate::fields::Type;
@@ -55,6 +56,8 @@ pub struct Door {
     source: SourceName,
     /// A parsed line's buffer between lines.
     fields: Fields<'static>,
+    /// How quotes are laid out.
+    alike: Alike,
     spare: Option<CutEpoch>,
 }
 
@@ -83,6 +86,7 @@ impl Door {
             order: Order::default(),
             source: SourceName(0),
             fields: Fields::new(),
+            alike: Alike::default(),
             spare: None,
         }
     }
@@ -142,9 +146,21 @@ impl Door {
     /// # Errors
     /// [`NotAnEvent`] where the line is no JSON object; nothing has changed then.
     pub fn line(&mut self, line: &[u8]) -> Result<Option<CutEpoch>, NotAnEvent> {
+        let mut alike = std::mem::take(&mut self.alike);
+        let taken = alike.quote(line).and_then(|quote| self.admit_quote(&quote));
+        let taken = taken.map_or_else(|| self.line_of_any_layout(line, &mut alike), Ok);
+        self.alike = alike;
+        taken
+    }
+
+    fn line_of_any_layout(&mut self, line: &[u8], alike: &mut Alike) -> Result<Option<CutEpoch>, NotAnEvent> {
         let mut fields = reborrow(std::mem::take(&mut self.fields));
         let read = json::parse(line, &mut fields);
         let cut = read.map(|repeated| self.admit(&fields, repeated));
+        let last = self.open.epoch.entries.last();
+        if let (Ok(_), Some(Body::Input(Input::Quote(_)))) = (&cut, last.map(|entry| &entry.body)) {
+            alike.learn(line, &fields);
+        }
         self.fields = reborrow(fields);
         cut
     }

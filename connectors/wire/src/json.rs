@@ -318,7 +318,7 @@ impl<'a> Parser<'a> {
 
 /// Where the first quote, backslash or control character stands from `at` on; the end if nowhere.
 #[inline]
-fn stop_of(bytes: &[u8], mut at: usize) -> usize {
+pub(crate) fn stop_of(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
     const QUOTES: u64 = ONES * b'"' as u64;

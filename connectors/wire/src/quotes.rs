@@ -14,7 +14,7 @@ use std::ops::Range;
 
 /// Rows judged at once; what is found of them stays in the nearest cache.
 const BLOCK_ROWS: usize = 128;
-const SECURITY: usize = QUOTE.at("security");
+pub(crate) const SECURITY: usize = QUOTE.at("security");
 const BODY: usize = QUOTE.fields.len();
 
 /// Where each part of a record stands in a table.
@@ -47,7 +47,7 @@ impl Layout {
     }
 }
 
-/// What the columns say of a row.
+/// What is said of a row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
     /// Whether all that was judged is good.
@@ -60,12 +60,18 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    const UNSEEN: Row =
+    pub const UNSEEN: Row =
         Row { good: true, at: Time(0), number: Number::Absent, present: 0, numbers: [0; BODY] };
 
     /// The number of a field, by the order of [`QUOTE`], that is there and not null.
     pub fn get(&self, at: usize) -> Option<i64> {
         (self.present & (1 << at) != 0).then_some(self.numbers[at])
+    }
+
+    /// Sets the number of a field, or that there is none.
+    pub fn put(&mut self, at: usize, number: Option<i64>) {
+        self.present |= u32::from(number.is_some()) << at;
+        self.numbers[at] = number.unwrap_or_default();
     }
 }
 
@@ -132,8 +138,7 @@ impl Quotes {
             }
             each(table, at, &rows, block, |row, value| match judged(field, value) {
                 Ok(known) => {
-                    row.present |= u32::from(known.is_some()) << place;
-                    row.numbers[place] = known.unwrap_or_default();
+                    row.put(place, known);
                     true
                 }
                 Err(_) => false,

@@ -322,3 +322,85 @@ fn a_live_event_may_be_a_minute_after_the_clock_and_not_more() {
         }
     }
 }
+
+/// Quotes of several layouts, and what may be wrong with a line of one.
+fn alike_line() -> impl Strategy<Value = Vec<u8>> {
+    let of = |all: &'static [&'static str]| prop::sample::select(all);
+    let mostly = move |good: &'static [&'static str], other| prop_oneof![9 => of(good), 1 => of(other)];
+    let ids = mostly(&["e1", "e2", "é"], &["", "a\\u0041", "\\\"", "e\u{1}"]);
+    let sources = mostly(&["s"], &["t", ""]);
+    let times =
+        mostly(&[AT], &["2026-01-19T01:30:00Z", "2026-01-19T09:31:01+08:00", "2026-13-01T00:00:00Z", ""]);
+    let securities = mostly(&["600519.SH", "000001.SZ", "920001.BJ"], &["999999.SH", "600519", ""]);
+    let prices =
+        mostly(&["10", "10.0100", "0", "9.9"], &["-1", "10.00001", "1e1", "99999999999999999999", ""]);
+    let numbers =
+        mostly(&["0", "7", "18"], &["07", "-1", "1.5", "\"7\"", "null", "99999999999999999999", ""]);
+    let parts = (ids, sources, times, securities, prices, numbers);
+    (0..6_usize, parts, 0..60_usize).prop_map(|(layout, (id, source, at, security, price, number), flaw)| {
+        let body = match layout {
+            0 => format!(r#""price":"{price}""#),
+            1 => format!(r#""price":"{price}","prev_close":"10","phase":"auction","last":true"#),
+            2 => format!(r#""source_seq":{number},"price":"{price}","volume":100"#),
+            3 => format!(r#""prev_close":"{price}","price":null,"last":false"#),
+            4 => format!(r#""volume":{number},"price":"{price}","turnover":"1.5000""#),
+            _ => String::new(),
+        };
+        let line = if layout == 5 {
+            format!(r#"{{"price":"{price}","security":"{security}","at":"{at}","source":"{source}","id":"{id}","type":"quote","v":1}}"#)
+        } else {
+            format!(r#"{{"v":1,"type":"quote","id":"{id}","source":"{source}","at":"{at}","security":"{security}",{body}}}"#)
+        };
+        let mut line = match flaw {
+            0 => line.replace("quote", "index"),
+            1 => line.replace("\"v\":1", "\"v\":2"),
+            2 => line.replace(":1,", ": 1 ,"),
+            3 => format!("{line} "),
+            4 => line.replace('}', ",\"id\":\"e1\"}"),
+            5 => line.replace('}', ",\"color\":\"red\"}"),
+            6 => line.replace("\"security\"", "\"secur\\u0069ty\""),
+            7 => line[..line.len() - 1].to_owned(),
+            _ => line,
+        }
+        .into_bytes();
+        if flaw == 8 {
+            line[20] = 0xff;
+        }
+        line
+    })
+}
+
+/// The first version took a line without a time for one that was laid out like the one before, at 1970.
+#[test]
+fn a_line_like_the_one_before_is_what_it_is_alone() {
+    let (mut alike, mut lines) = (0, 0);
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(2_000));
+    let security = event(
+        "security",
+        AT,
+        r#","security":"600519.SH","name":"","class":"a_share","board":"main","collateral":true,"financing":true,"shorting":true,"haircut":"0.5""#,
+    );
+    let strategy = (any::<bool>(), prop::collection::vec(alike_line(), 1..60));
+    let counted = std::cell::RefCell::new((&mut alike, &mut lines));
+    let check = |(live, given): (bool, Vec<Vec<u8>>)| {
+        let start = parse_time(AT).expect("a time");
+        let door = || if live { Door::live(Names::default(), 1, start) } else { Door::new() };
+        let (mut remembers, mut forgets) = (door(), door());
+        for at in ["600519.SH", "000001.SZ", "920001.BJ"] {
+            let security = security.replace("600519.SH", at).replace("\"e\"", &format!("\"{at}\""));
+            prop_assert_eq!(remembers.line(security.as_bytes()), forgets.line(security.as_bytes()));
+        }
+        for line in &given {
+            let mut counted = counted.borrow_mut();
+            *counted.0 += u32::from(remembers.alike.quote(line).is_some());
+            *counted.1 += 1;
+            forgets.alike = Alike::default();
+            prop_assert_eq!(remembers.line(line), forgets.line(line), "{}", String::from_utf8_lossy(line));
+        }
+        prop_assert_eq!(remembers.finish(), forgets.finish());
+        Ok(())
+    };
+    runner.run(&strategy, check).unwrap_or_else(|failure| panic!("{failure}"));
+    println!("{alike} of {lines} lines were laid out like one before them");
+    assert!(alike > lines / 20 && alike > 2_000, "{alike} of {lines}");
+}

@@ -17,8 +17,12 @@ pub fn lines(body: &[u8]) -> Result<Vec<Line<'_>>, String> {
         let elements: Vec<&RawValue> = serde_json::from_slice(body).map_err(|cause| cause.to_string())?;
         return Ok((1..).zip(elements.iter().map(|element| one_line(element.get()))).collect());
     }
-    let lines = (1..).zip(body.split(|&byte| byte == b'\n'));
-    let told = lines.map(|(number, line)| (number, line.trim_ascii())).filter(|(_, line)| !line.is_empty());
+    let ends = memchr::memchr_iter(b'\n', body).chain([body.len()]);
+    let lines = ends.scan(0, |start, end| Some(&body[std::mem::replace(start, end + 1)..end]));
+    let told = (1..)
+        .zip(lines)
+        .map(|(number, line)| (number, line.trim_ascii()))
+        .filter(|(_, line)| !line.is_empty());
     Ok(told.map(|(number, line)| (number, Cow::Borrowed(line))).collect())
 }
 

@@ -10,7 +10,7 @@ use plimsoll_engine::effect::{Effect, Out, Verdict};
 use plimsoll_engine::input::{Body, Entry, Input};
 use plimsoll_engine::num::Time;
 use plimsoll_engine::rules::Rules;
-use plimsoll_engine::{Engine, Saved, StepStats};
+use plimsoll_engine::{BYTES_OF_AN_ACCOUNT, Engine, Saved, StepStats};
 use plimsoll_log::snapshot::{self, Writer};
 use plimsoll_log::{Cut, Fault, Log, Record, Versions};
 use plimsoll_wire::door::{CutEpoch, Door};
@@ -180,8 +180,7 @@ pub struct Run {
     threads: Threads,
     log: Log,
     out: Out,
-    /// Lines of the open epoch, and whose they are.
-    lines: Vec<u8>,
+    /// Whose the lines of the open epoch are.
     origins: Vec<(Ticket, u32)>,
     tickets: u64,
     waiting: BTreeMap<Ticket, Waiting>,
@@ -203,7 +202,6 @@ impl Run {
             threads,
             log,
             out: Out::default(),
-            lines: Vec::new(),
             origins: Vec::new(),
             tickets: 0,
             waiting: BTreeMap::new(),
@@ -299,8 +297,8 @@ impl Run {
                 if let Some(cut) = cut {
                     self.commit(cut, Cut::Limit)?;
                 }
-                self.lines.extend_from_slice(line);
-                self.lines.push(b'\n');
+                self.log.add(line);
+                self.log.add(b"\n");
                 self.origins.push((ticket, number));
                 if let Some(waiting) = self.waiting.get_mut(&ticket) {
                     waiting.open += 1;
@@ -382,7 +380,7 @@ impl Run {
         };
         self.enter(Phase::Appending);
         let started = Instant::now();
-        let bytes = self.log.append(record, std::mem::take(&mut self.lines), effects.clone())?;
+        let bytes = self.log.append(record, &effects)?;
         let commit = started.elapsed();
         self.enter(Phase::Answering);
         self.tell(&cut);
@@ -462,12 +460,10 @@ impl Run {
     /// What the device says.
     pub fn snapshot_begin(&mut self) -> Result<(), Fault> {
         let (epoch, link) = (self.log.last(), self.log.link());
-        let mut writer = Writer::begin(self.log.directory(), epoch, link)?;
-        let state = self.engine.save_begin();
-        let bytes = state.len() as u64;
-        writer.put(state);
+        let writer = Writer::begin(self.log.directory(), epoch, link)?;
+        self.engine.save_begin();
         let names = self.door.names().save_begin();
-        self.snapshot = Some(Snapshot { writer, names, part: Part::State, bytes, epoch });
+        self.snapshot = Some(Snapshot { writer, names, part: Part::State, bytes: 0, epoch });
         Ok(())
     }
 
@@ -513,9 +509,6 @@ impl Run {
         Ok(Snapshotting::More)
     }
 }
-
-/// About as many bytes of a saved state are an account's.
-const BYTES_OF_AN_ACCOUNT: usize = 400;
 
 /// Whether the record of an epoch holds the state hash: once a day, before the market opens, for it takes
 /// every account.

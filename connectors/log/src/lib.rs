@@ -7,6 +7,7 @@
 mod directory;
 mod fault;
 mod log;
+mod pack;
 mod record;
 mod segment;
 pub mod snapshot;

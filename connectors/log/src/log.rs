@@ -6,7 +6,8 @@ use std::time::SystemTime;
 
 use crate::directory::{Directory, first_of, segments_in};
 use crate::fault::Fault;
-use crate::record::{Epoch, Flaw, Link, Packer, Record};
+use crate::pack::{Expander, Packing};
+use crate::record::{self, Epoch, Flaw, Link, Record};
 use crate::segment::{Head, Segment};
 use crate::store::{Device, Overlay};
 
@@ -19,7 +20,7 @@ pub struct Log {
     device: Arc<dyn Device>,
     segment: Arc<Segment>,
     past: Past,
-    packer: Packer,
+    packing: Packing,
     /// Bytes of epochs in the segment.
     bytes: u64,
     /// Number and link of the last epoch.
@@ -33,23 +34,23 @@ impl Log {
     /// # Errors
     /// What is wrong with the device or the segment.
     pub fn open(directory: Directory, device: Arc<dyn Device>) -> Result<Self, Fault> {
-        let mut packer = Packer::new();
+        let packing = Packing::new();
         let newest = directory.segments()?.pop();
         let Some(path) = newest else {
             let head = Head { first: 1, previous: [0; 32] };
             let segment = Arc::new(begun(&directory, &*device, head)?);
             let past = Past::of(directory.path(), &segment);
-            return Ok(Log { directory, device, segment, past, packer, bytes: 0, last: (0, head.previous) });
+            return Ok(Log { directory, device, segment, past, packing, bytes: 0, last: (0, head.previous) });
         };
         let segment = Arc::new(Segment::open(&*device, &path)?);
         let past = Past::of(directory.path(), &segment);
         let mut last = (segment.head.first - 1, segment.head.previous);
         if let Some(number) = segment.last()? {
-            let (_, link) = epoch_of(&segment, number, &mut packer)?;
+            let (_, link) = epoch_of(&segment, number, &mut Expander::new())?;
             last = (number, link);
         }
         let bytes = segment.stored()?;
-        Ok(Log { directory, device, segment, past, packer, bytes, last })
+        Ok(Log { directory, device, segment, past, packing, bytes, last })
     }
 
     /// The directory it is in.
@@ -70,19 +71,26 @@ impl Log {
         self.last.1
     }
 
-    /// Appends an epoch: one commit, one sync. Once it returns, the epoch is there for good. Gives its bytes.
+    /// Adds lines to the inputs of the epoch that is appended next; they are packed meanwhile.
+    pub fn add(&mut self, lines: &[u8]) {
+        self.packing.add(lines);
+    }
+
+    /// Appends an epoch with the lines that were added: one commit, one sync. Once it returns, the epoch is
+    /// there for good. Gives its bytes.
     ///
     /// # Errors
     /// What the device says. Nothing may be appended after it: the process is to end.
     ///
     /// # Panics
     /// On an epoch that does not follow the last one: the caller's broken invariant.
-    pub fn append(&mut self, mut record: Record, lines: Vec<u8>, effects: Vec<u8>) -> Result<usize, Fault> {
+    pub fn append(&mut self, mut record: Record, effects: &[u8]) -> Result<usize, Fault> {
         assert_eq!(record.number, self.last.0 + 1, "epochs are appended without a gap");
         record.previous = self.last.1;
-        record.effects = *blake3::hash(&effects).as_bytes();
+        record.effects = *blake3::hash(effects).as_bytes();
         let number = record.number;
-        let (bytes, link) = self.packer.bytes(&Epoch { record, lines, effects });
+        let (lines, effects) = (self.packing.take(), self.packing.packed(effects));
+        let (bytes, link) = record::bytes(&record, &lines, &effects);
         if self.bytes > 0 && self.bytes + bytes.len() as u64 > SEGMENT_BYTES {
             self.rotate()?;
         }
@@ -191,10 +199,10 @@ impl Past {
     /// The first thing that is not what was written.
     pub fn epochs(&self, from: u64, most: usize) -> Result<Vec<Epoch>, Fault> {
         let segment = self.segment_of(from)?;
-        let (mut packer, mut all) = (Packer::new(), Vec::new());
+        let (mut expander, mut all) = (Expander::new(), Vec::new());
         let last = segment.last()?.unwrap_or(0);
         for number in (from..=last).take(most) {
-            all.push(epoch_of(&segment, number, &mut packer)?.0);
+            all.push(epoch_of(&segment, number, &mut expander)?.0);
         }
         Ok(all)
     }
@@ -235,14 +243,12 @@ fn begun(directory: &Directory, device: &dyn Device, head: Head) -> Result<Segme
     Segment::open(device, &path)
 }
 
-fn epoch_of(segment: &Segment, number: u64, packer: &mut Packer) -> Result<(Epoch, Link), Fault> {
+fn epoch_of(segment: &Segment, number: u64, expander: &mut Expander) -> Result<(Epoch, Link), Fault> {
     let missing = || Fault::damaged(segment.path(), number, "it is not there");
     let bytes = segment.bytes(number)?.ok_or_else(missing)?;
-    let (epoch, link) = packer.epoch(&bytes).map_err(|flaw| match flaw {
+    let (epoch, link) = record::epoch(&bytes, expander).map_err(|flaw| match flaw {
         Flaw::Damaged(what) => Fault::damaged(segment.path(), number, what),
-        Flaw::Newer(found) => {
-            Fault::Newer { path: segment.path().to_owned(), found, known: crate::record::FORMAT }
-        }
+        Flaw::Newer(found) => Fault::Newer { path: segment.path().to_owned(), found, known: record::FORMAT },
     })?;
     if epoch.record.number == number {
         Ok((epoch, link))
@@ -256,7 +262,7 @@ fn epoch_of(segment: &Segment, number: u64, packer: &mut Packer) -> Result<(Epoc
 pub struct Reader {
     segments: std::vec::IntoIter<PathBuf>,
     open: Option<Segment>,
-    packer: Packer,
+    expander: Expander,
     next: u64,
     /// The link of the epoch before, once it is known.
     link: Option<Link>,
@@ -274,7 +280,7 @@ impl Reader {
             return Err(Fault::damaged(directory, first, "no segment holds it"));
         };
         let segments = all.split_off(begins).into_iter();
-        Ok(Reader { segments, open: None, packer: Packer::new(), next: first, link: None })
+        Ok(Reader { segments, open: None, expander: Expander::new(), next: first, link: None })
     }
 
     /// The next epoch with its link; none after the last.
@@ -300,7 +306,7 @@ impl Reader {
                 self.open = None;
                 continue;
             }
-            let (epoch, link) = epoch_of(segment, self.next, &mut self.packer)?;
+            let (epoch, link) = epoch_of(segment, self.next, &mut self.expander)?;
             if self.link.is_some_and(|before| before != epoch.record.previous) {
                 return Err(Fault::damaged(segment.path(), self.next, "it does not follow the epoch before"));
             }

@@ -1,8 +1,10 @@
 //! The record of an epoch, and its bytes.
 //!
-//! Little endian: format, record, inputs, effects, link. Inputs and effects are NDJSON under zstd, each
-//! with its length before it. The link is the BLAKE3 of all bytes before it, and the record begins with the
+//! Little endian: format, record, inputs, effects, link. Inputs and effects are NDJSON in frames of
+//! zstd, each with its length before it. The link is the BLAKE3 of all bytes before it, and the record begins with the
 //! link of the epoch before: one byte changed anywhere breaks the chain from there on.
+
+use crate::pack::{Expander, Packed};
 
 /// The format of an epoch's bytes.
 pub(crate) const FORMAT: u32 = 1;
@@ -71,76 +73,53 @@ pub(crate) enum Flaw {
 
 const DAMAGED: Flaw = Flaw::Damaged("its bytes are not those that were written");
 
-/// Lines under zstd are small or many: the first level is a third of the cost of the default, and the
-/// dictionary makes an epoch of one event as small as its share of a large one.
-const LEVEL: i32 = 1;
-/// What events and effects begin like.
-const DICTIONARY: &[u8] = include_bytes!("dictionary.ndjson");
 /// The longest inputs or effects of an epoch.
 const LONGEST: usize = 1 << 30;
 
-/// Compresses and expands the lines of epochs.
-pub(crate) struct Packer {
-    compressor: zstd::bulk::Compressor<'static>,
-    expander: zstd::bulk::Decompressor<'static>,
+/// The bytes of an epoch, and its link.
+///
+/// # Panics
+/// Where its inputs or effects exceed 1 GiB, which no epoch of 65 536 bounded lines does.
+pub(crate) fn bytes(record: &Record, lines: &Packed, effects: &Packed) -> (Vec<u8>, Link) {
+    let mut out = FORMAT.to_le_bytes().to_vec();
+    record.put(&mut out);
+    for packed in [lines, effects] {
+        assert!(packed.len <= LONGEST, "an epoch exceeds 1 GiB");
+        out.extend((packed.len as u32).to_le_bytes());
+        out.extend((packed.frames.len() as u32).to_le_bytes());
+        out.extend_from_slice(&packed.frames);
+    }
+    let link = *blake3::hash(&out).as_bytes();
+    out.extend(link);
+    (out, link)
 }
 
-impl Packer {
-    /// # Panics
-    /// Where the dictionary of the code is none.
-    pub(crate) fn new() -> Self {
-        Packer {
-            compressor: zstd::bulk::Compressor::with_dictionary(LEVEL, DICTIONARY).expect("a dictionary"),
-            expander: zstd::bulk::Decompressor::with_dictionary(DICTIONARY).expect("a dictionary"),
-        }
+/// The epoch that bytes hold, and its link.
+pub(crate) fn epoch(bytes: &[u8], expander: &mut Expander) -> Result<(Epoch, Link), Flaw> {
+    let (body, link) = bytes.split_last_chunk::<32>().ok_or(DAMAGED)?;
+    let mut rest = body;
+    let format = u32::from_le_bytes(*take(&mut rest)?);
+    if format > FORMAT {
+        return Err(Flaw::Newer(format));
     }
+    if blake3::hash(body).as_bytes() != link {
+        return Err(DAMAGED);
+    }
+    let record = Record::get(&mut rest)?;
+    let lines = expanded(&mut rest, expander)?;
+    let effects = expanded(&mut rest, expander)?;
+    if !rest.is_empty() || *blake3::hash(&effects).as_bytes() != record.effects {
+        return Err(DAMAGED);
+    }
+    Ok((Epoch { record, lines, effects }, *link))
+}
 
-    /// The bytes of an epoch, and its link.
-    ///
-    /// # Panics
-    /// Where its inputs or effects exceed 1 GiB, which no epoch of 65 536 bounded lines does.
-    pub(crate) fn bytes(&mut self, epoch: &Epoch) -> (Vec<u8>, Link) {
-        let mut out = FORMAT.to_le_bytes().to_vec();
-        epoch.record.put(&mut out);
-        for lines in [&epoch.lines, &epoch.effects] {
-            assert!(lines.len() <= LONGEST, "an epoch exceeds 1 GiB");
-            let packed = self.compressor.compress(lines).expect("memory for what is packed");
-            out.extend((lines.len() as u32).to_le_bytes());
-            out.extend((packed.len() as u32).to_le_bytes());
-            out.extend(packed);
-        }
-        let link = *blake3::hash(&out).as_bytes();
-        out.extend(link);
-        (out, link)
-    }
-
-    /// The epoch that bytes hold, and its link.
-    pub(crate) fn epoch(&mut self, bytes: &[u8]) -> Result<(Epoch, Link), Flaw> {
-        let (body, link) = bytes.split_last_chunk::<32>().ok_or(DAMAGED)?;
-        let mut rest = body;
-        let format = u32::from_le_bytes(*take(&mut rest)?);
-        if format > FORMAT {
-            return Err(Flaw::Newer(format));
-        }
-        if blake3::hash(body).as_bytes() != link {
-            return Err(DAMAGED);
-        }
-        let record = Record::get(&mut rest)?;
-        let lines = self.unpacked(&mut rest)?;
-        let effects = self.unpacked(&mut rest)?;
-        if !rest.is_empty() || *blake3::hash(&effects).as_bytes() != record.effects {
-            return Err(DAMAGED);
-        }
-        Ok((Epoch { record, lines, effects }, *link))
-    }
-
-    fn unpacked(&mut self, rest: &mut &[u8]) -> Result<Vec<u8>, Flaw> {
-        let (len, packed) = (u32::from_le_bytes(*take(rest)?), u32::from_le_bytes(*take(rest)?));
-        let (packed, after) = rest.split_at_checked(packed as usize).ok_or(DAMAGED)?;
-        *rest = after;
-        let lines = self.expander.decompress(packed, (len as usize).min(LONGEST)).map_err(|_| DAMAGED)?;
-        if lines.len() == len as usize { Ok(lines) } else { Err(DAMAGED) }
-    }
+fn expanded(rest: &mut &[u8], expander: &mut Expander) -> Result<Vec<u8>, Flaw> {
+    let (len, packed) = (u32::from_le_bytes(*take(rest)?), u32::from_le_bytes(*take(rest)?));
+    let (frames, after) = rest.split_at_checked(packed as usize).ok_or(DAMAGED)?;
+    *rest = after;
+    let len = len as usize;
+    expander.lines(frames, len).filter(|_| len <= LONGEST).ok_or(DAMAGED)
 }
 
 fn take<'a, const N: usize>(rest: &mut &'a [u8]) -> Result<&'a [u8; N], Flaw> {
@@ -192,9 +171,10 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pack::Packing;
     use proptest::prelude::*;
 
-    fn epoch(lines: &[u8], effects: &[u8], state: Option<[u8; 32]>) -> Epoch {
+    fn written(lines: &[u8], effects: &[u8], state: Option<[u8; 32]>) -> Epoch {
         let record = Record {
             previous: [7; 32],
             number: 3,
@@ -208,6 +188,12 @@ mod tests {
         Epoch { record, lines: lines.to_vec(), effects: effects.to_vec() }
     }
 
+    fn bytes_of(epoch: &Epoch) -> (Vec<u8>, Link) {
+        let mut packing = Packing::new();
+        let lines = packing.packed(&epoch.lines);
+        bytes(&epoch.record, &lines, &packing.packed(&epoch.effects))
+    }
+
     proptest! {
         #[test]
         fn bytes_give_the_epoch_back(
@@ -215,39 +201,38 @@ mod tests {
             effects in proptest::collection::vec(any::<u8>(), 0..500),
             state in proptest::option::of(any::<[u8; 32]>()),
         ) {
-            let (mut packer, epoch) = (Packer::new(), epoch(&lines, &effects, state));
-            let (bytes, link) = packer.bytes(&epoch);
-            prop_assert_eq!(packer.epoch(&bytes), Ok((epoch, link)));
+            let written = written(&lines, &effects, state);
+            let (bytes, link) = bytes_of(&written);
+            prop_assert_eq!(epoch(&bytes, &mut Expander::new()), Ok((written, link)));
         }
     }
 
     #[test]
     fn no_byte_can_be_changed_or_cut_off() {
-        let mut packer = Packer::new();
-        let (bytes, _) = packer.bytes(&epoch(b"{\"v\":1}\n", b"", Some([1; 32])));
+        let mut expander = Expander::new();
+        let (bytes, _) = bytes_of(&written(b"{\"v\":1}\n", b"", Some([1; 32])));
         for at in 0..bytes.len() {
             for bit in 0..8 {
                 let mut other = bytes.clone();
                 other[at] ^= 1 << bit;
-                assert!(packer.epoch(&other).is_err(), "byte {at}, bit {bit}");
+                assert!(epoch(&other, &mut expander).is_err(), "byte {at}, bit {bit}");
             }
-            assert!(packer.epoch(&bytes[..at]).is_err(), "cut off at {at}");
+            assert!(epoch(&bytes[..at], &mut expander).is_err(), "cut off at {at}");
         }
     }
 
     #[test]
     fn a_newer_format_says_so() {
-        let mut packer = Packer::new();
-        let (mut bytes, _) = packer.bytes(&epoch(b"", b"", None));
+        let (mut bytes, _) = bytes_of(&written(b"", b"", None));
         bytes[0] = 2;
-        assert_eq!(packer.epoch(&bytes), Err(Flaw::Newer(2)));
+        assert_eq!(epoch(&bytes, &mut Expander::new()), Err(Flaw::Newer(2)));
     }
 
     #[test]
     fn an_epoch_of_one_event_takes_less_than_half_its_line() {
         let line = br#"{"v":1,"type":"fill","id":"counter-0000000123","source":"counter","at":"2026-01-19T10:11:12.345+08:00","account":"A0012345","side":"margin_buy","security":"600519.SH","quantity":300,"price":"1480.0000","fee":"111.0000","contract":"C20260119-0000012","rate":"0.0650"}
 "#;
-        let (bytes, _) = Packer::new().bytes(&epoch(line, b"", None));
+        let (bytes, _) = bytes_of(&written(line, b"", None));
         assert!(bytes.len() < 2 * line.len() / 2 + 60, "{} of {}", bytes.len(), line.len());
     }
 }

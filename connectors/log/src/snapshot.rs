@@ -22,8 +22,10 @@ const MAGIC: &[u8; 8] = b"plSTATE\n";
 const HEADER: usize = 8 + 4 + 8 + 32;
 /// Generations that are kept.
 pub const GENERATIONS: usize = 2;
-/// Bytes after which what was written is given to the device, so that the last sync is short.
-const FLUSH: usize = 8 << 20;
+/// Bytes that are given to the device at a time: a commit of the log waits for no more.
+const FLUSH: u64 = 1 << 20;
+/// Bytes of an old generation that go at a time.
+const GONE: u64 = 8 << 20;
 
 /// Pieces that may wait for the device.
 const PIECES: usize = 4;
@@ -132,21 +134,21 @@ struct Out {
     finished: PathBuf,
     file: BufWriter<File>,
     seal: blake3::Hasher,
-    since_flush: usize,
+    since_flush: u64,
 }
 
 impl Out {
     fn create(directory: &Path, epoch: u64) -> Result<Self, Fault> {
         let (finished, path) = snapshot_at(directory, epoch);
         let file = File::create(&path).map_err(|cause| Fault::of(&path, &cause))?;
-        let (file, seal) = (BufWriter::with_capacity(1 << 20, file), blake3::Hasher::new());
+        let (file, seal) = (BufWriter::with_capacity(FLUSH as usize, file), blake3::Hasher::new());
         Ok(Out { directory: directory.to_owned(), path, finished, file, seal, since_flush: 0 })
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         self.seal.update(bytes);
         self.file.write_all(bytes).map_err(|cause| Fault::of(&self.path, &cause))?;
-        self.since_flush += bytes.len();
+        self.since_flush += bytes.len() as u64;
         if self.since_flush >= FLUSH {
             self.since_flush = 0;
             self.sync()?;
@@ -162,7 +164,9 @@ impl Out {
         finish_snapshot(&self.directory, &self.path, &self.finished)?;
         let all = snapshots_in(&self.directory)?;
         for old in &all[..all.len().saturating_sub(GENERATIONS)] {
-            fs::remove_file(old).map_err(|cause| Fault::of(old, &cause))?;
+            let (_, path) = snapshot_at(&self.directory, first_of(old).unwrap_or_default());
+            let gone = fs::rename(old, &path).and_then(|()| removed(&path));
+            gone.map_err(|cause| Fault::of(old, &cause))?;
         }
         Ok(())
     }
@@ -175,6 +179,18 @@ impl Out {
         let done = self.file.flush().and_then(|()| self.file.get_ref().sync_data());
         done.map_err(|cause| Fault::of(&self.path, &cause))
     }
+}
+
+/// Takes a file away from its end on: at once, it would hold up the commit of the log that comes next.
+fn removed(path: &Path) -> std::io::Result<()> {
+    let file = File::options().write(true).open(path)?;
+    let mut len = file.metadata()?.len();
+    while len > GONE {
+        len -= GONE;
+        file.set_len(len)?;
+        file.sync_data()?;
+    }
+    fs::remove_file(path)
 }
 
 /// A snapshot that was read whole.

@@ -190,7 +190,8 @@ fn run(folder: &Path, device: &Faulty) -> (u64, Option<Fault>) {
         Err(fault) => return (0, Some(fault)),
     };
     for number in log.last() + 1..=EPOCHS {
-        let done = log.append(record(number), lines(number), Vec::new());
+        log.add(&lines(number));
+        let done = log.append(record(number), b"");
         let done = done.and_then(|_| if number.is_multiple_of(16) { log.rotate() } else { Ok(()) });
         if let Err(fault) = done {
             // The epoch that was appended before a segment could not be begun was answered.

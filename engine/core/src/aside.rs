@@ -1,10 +1,49 @@
-//! Accounts as they were: what a save without a stop keeps of those that change before it comes to them.
+//! The state as it was: what a save without a stop keeps of what changes before it comes to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-/// A save under way: the next account, of how many.
-#[derive(Clone, Copy, Debug)]
+use crate::dedup::Block;
+
+/// A piece of what is no account's own.
+#[derive(Clone, Debug)]
+pub(crate) enum Part {
+    /// Its bytes.
+    Bytes(Vec<u8>),
+    /// Ids, which are many: shared, not copied.
+    Ids(Block),
+}
+
+/// What is no account's own, as it was.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Parts(pub VecDeque<Part>);
+
+impl Parts {
+    /// Where bytes go that follow what is there.
+    pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
+        if !matches!(self.0.back(), Some(Part::Bytes(_))) {
+            self.0.push_back(Part::Bytes(Vec::new()));
+        }
+        match self.0.back_mut() {
+            Some(Part::Bytes(bytes)) => bytes,
+            _ => unreachable!("it was put there"),
+        }
+    }
+
+    /// Adds the bytes of the next part; false where there is none.
+    pub(crate) fn put_next(&mut self, out: &mut Vec<u8>) -> bool {
+        match self.0.pop_front() {
+            Some(Part::Bytes(bytes)) => out.extend_from_slice(&bytes),
+            Some(Part::Ids(block)) => block.ids().iter().for_each(|id| out.extend(id.to_le_bytes())),
+            None => return false,
+        }
+        true
+    }
+}
+
+/// A save under way: what is no account's own and still to come, then the next account, of how many.
+#[derive(Clone, Debug)]
 pub(crate) struct Saving {
+    pub parts: Parts,
     pub next: u32,
     pub accounts: u32,
 }

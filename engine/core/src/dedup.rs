@@ -1,6 +1,7 @@
 //! Which inputs were seen before, and the counters of refusals (events.md, "Duplicates").
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 
@@ -21,28 +22,72 @@ fn short(print: u128) -> u64 {
     print as u64
 }
 
-/// The last ids of one source, oldest first.
+/// Ids of a block.
+const BLOCK: usize = 1 << 12;
+
+/// Some of the ids of a source, the oldest first; shared with a save under way, which may come to them later.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    ids: Arc<Vec<u128>>,
+    /// How many of the oldest are forgotten.
+    gone: usize,
+}
+
+impl Block {
+    /// Those that are remembered.
+    pub(crate) fn ids(&self) -> &[u128] {
+        &self.ids[self.gone..]
+    }
+}
+
+/// The last ids of one source.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Remembered {
-    pub ring: VecDeque<u128>,
+    /// The oldest first; none is empty.
+    pub blocks: VecDeque<Block>,
     table: HashTable<u128>,
 }
 
 impl Remembered {
+    /// Room for so many.
+    pub(crate) fn with_capacity(ids: usize) -> Self {
+        Remembered { blocks: VecDeque::new(), table: HashTable::with_capacity(ids.min(REMEMBERED_IDS)) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+
     /// Remembers an id; false where it was remembered already.
     pub(crate) fn insert(&mut self, print: u128) -> bool {
         if self.contains(print) {
             return false;
         }
-        if self.ring.len() == REMEMBERED_IDS
-            && let Some(oldest) = self.ring.pop_front()
+        if self.len() == REMEMBERED_IDS
+            && let Some(oldest) = self.forget()
             && let Ok(entry) = self.table.find_entry(short(oldest), |&p| p == oldest)
         {
             entry.remove();
         }
-        self.ring.push_back(print);
+        if self.blocks.back().is_none_or(|block| block.ids.len() == BLOCK) {
+            self.blocks.push_back(Block { ids: Arc::new(Vec::new()), gone: 0 });
+        }
+        if let Some(last) = self.blocks.back_mut() {
+            Arc::make_mut(&mut last.ids).push(print);
+        }
         self.table.insert_unique(short(print), print, |&p| short(p));
         true
+    }
+
+    /// Takes the oldest out of the blocks.
+    fn forget(&mut self) -> Option<u128> {
+        let first = self.blocks.front_mut()?;
+        let oldest = first.ids().first().copied();
+        first.gone += 1;
+        if first.ids().is_empty() {
+            self.blocks.pop_front();
+        }
+        oldest
     }
 
     fn contains(&self, print: u128) -> bool {
@@ -119,6 +164,18 @@ mod tests {
         }
         assert!(!ids.insert(1));
         assert!(ids.insert(0));
+        let kept: Vec<u128> = ids.blocks.iter().flat_map(Block::ids).copied().collect();
+        assert_eq!(kept, (2..=REMEMBERED_IDS as u128).chain([0]).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_block_that_is_shared_stays_as_it_was() {
+        let mut ids = Remembered::default();
+        (0..BLOCK as u128 + 1).for_each(|k| assert!(ids.insert(k)));
+        let shared = ids.blocks.clone();
+        (0..REMEMBERED_IDS as u128).for_each(|k| assert!(ids.insert(k + (1 << 70))));
+        let kept: Vec<u128> = shared.iter().flat_map(Block::ids).copied().collect();
+        assert_eq!(kept, (0..BLOCK as u128 + 1).collect::<Vec<_>>());
     }
 
     #[test]

@@ -37,4 +37,4 @@ pub use codec::Corrupt;
 pub use columns::{ColumnBytes, Paths};
 pub use engine::{AccountView, Engine, Exec, Path, Sequential, StepStats};
 pub use lane::Lane;
-pub use save::{Saved, StateHash};
+pub use save::{BYTES_OF_AN_ACCOUNT, Saved, StateHash};

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::actions::PendingAction;
-use crate::aside::{Aside, Saving};
+use crate::aside::{Aside, Part, Parts, Saving};
 use crate::book::{Account, Contract, Counters, Extent, Extras, Holdings};
 use crate::codec::{Codec, Corrupt, codec, get_all, put_all, split};
 use crate::dedup::{Remembered, Source};
@@ -29,6 +29,8 @@ use crate::rules::{BoardRow, CapCondition, CapRow, LinePresetRow, MinimumRow, Re
 const HEADER: &[u8; 8] = b"PLIMST04";
 /// Bytes after which a piece is given away.
 const PIECE: usize = 1 << 20;
+/// About as many bytes are an account's.
+pub const BYTES_OF_AN_ACCOUNT: usize = 400;
 
 codec!(newtype AccountName, BranchName, SecurityName, IndexName, GroupName, SourceName, CustomerName, ContractName, Date, Time, Acts);
 codec!(words Class, Board, ClientClass, ContractSide, Side, OrderStatus, Basis, Tier, ActionKind, Exchange,
@@ -103,7 +105,6 @@ codec!(LinePresetRow {
 });
 codec!(BoardRow { from, to, board, class, tick, limit, limit_st });
 codec!(Rules { boards, caps, minimums, restrictions, line_presets });
-codec!(Source { highest, ids, gaps, refusals, refused });
 
 /// An account with what its tier has come to, which the lane keeps apart.
 fn put_account(account: &Account, standing: Standing, out: &mut Vec<u8>) {
@@ -205,16 +206,30 @@ impl Codec for CapCondition {
     }
 }
 
-impl Codec for Remembered {
-    fn put(&self, out: &mut Vec<u8>) {
-        self.ring.put(out);
+impl Source {
+    fn put(&self, out: &mut Parts) {
+        self.highest.put(out.bytes());
+        (self.ids.len() as u64).put(out.bytes());
+        out.0.extend(self.ids.blocks.iter().cloned().map(Part::Ids));
+        self.gaps.put(out.bytes());
+        self.refusals.put(out.bytes());
+        self.refused.put(out.bytes());
     }
+
     fn get(input: &mut &[u8]) -> Result<Self, Corrupt> {
-        let mut ids = Remembered::default();
-        for print in get_all::<u128, Vec<u128>>(input)? {
-            ids.insert(print);
+        let highest = Codec::get(input)?;
+        let len = usize::try_from(u64::get(input)?).map_err(|_| Corrupt)?;
+        let mut ids = Remembered::with_capacity(len);
+        for _ in 0..len {
+            ids.insert(u128::get(input)?);
         }
-        Ok(ids)
+        Ok(Source {
+            highest,
+            ids,
+            gaps: Codec::get(input)?,
+            refusals: Codec::get(input)?,
+            refused: Codec::get(input)?,
+        })
     }
 }
 
@@ -410,10 +425,11 @@ impl Engine {
         };
         let mut hash = StateHash::default();
         exec.ask(&self.lanes, &of_lane).iter().for_each(|of_lane| hash.add_hash(of_lane));
-        let mut bytes = Vec::new();
+        let (mut bytes, mut parts) = (Vec::new(), Parts::default());
         self.market.put(&mut bytes);
         self.ordinals.put(&mut bytes);
-        self.put_rest(&mut bytes);
+        self.put_rest(&mut parts);
+        while parts.put_next(&mut bytes) {}
         hash.add(&bytes);
         hash
     }
@@ -431,11 +447,11 @@ impl Engine {
     }
 
     /// What is no account's own, but for the market.
-    fn put_rest(&self, out: &mut Vec<u8>) {
-        self.sources.put(out);
-        self.nameless.put(out);
-        self.waiting.put(out);
-        self.epoch.put(out);
+    fn put_rest(&self, out: &mut Parts) {
+        (self.sources.len() as u64).put(out.bytes());
+        self.sources.iter().chain([&self.nameless]).for_each(|source| source.put(out));
+        self.waiting.put(out.bytes());
+        self.epoch.put(out.bytes());
     }
 
     /// The whole state as bytes, the same for any number of lanes.
@@ -448,44 +464,58 @@ impl Engine {
 
     /// The bytes of [`Engine::save`], piece by piece.
     pub fn save_to(&self, mut sink: impl FnMut(&[u8])) {
-        let mut bytes = self.begun();
-        for ordinal in 0..self.accounts {
+        let (mut bytes, mut parts) = (Vec::new(), self.begun());
+        let mut full = |bytes: &mut Vec<u8>| {
             if bytes.len() >= PIECE {
-                sink(&bytes);
+                sink(bytes);
                 bytes.clear();
             }
+        };
+        while parts.put_next(&mut bytes) {
+            full(&mut bytes);
+        }
+        for ordinal in 0..self.accounts {
             let (lane, i) = self.place(ordinal);
             self.lanes[lane].put_saved(i, &self.market, &mut bytes);
+            full(&mut bytes);
         }
         sink(&bytes);
     }
 
-    /// The first bytes of a saved state: what is no account's own.
-    fn begun(&self) -> Vec<u8> {
-        let mut bytes = HEADER.to_vec();
-        self.market.put(&mut bytes);
-        self.put_rest(&mut bytes);
-        self.accounts.put(&mut bytes);
-        bytes
+    /// What of a saved state comes before the accounts: what is no account's own.
+    fn begun(&self) -> Parts {
+        let mut parts = Parts::default();
+        parts.bytes().extend_from_slice(HEADER);
+        self.market.put(parts.bytes());
+        self.put_rest(&mut parts);
+        self.accounts.put(parts.bytes());
+        parts
     }
 
-    /// Begins to save the state as it is now, without a stop: gives the first bytes. The rest comes by
-    /// [`Engine::save_on`], between the steps that follow; from here on an account is put aside as it was
-    /// before anything changes it. A save that was under way is given up.
-    pub fn save_begin(&mut self) -> Vec<u8> {
+    /// Begins to save the state as it is now, without a stop. Its bytes come by [`Engine::save_on`], between
+    /// the steps that follow; from here on an account is put aside as it was before anything changes it. A
+    /// save that was under way is given up.
+    pub fn save_begin(&mut self) {
         let accounts = self.accounts;
-        self.saving = Some(Saving { next: 0, accounts });
+        self.saving = Some(Saving { parts: self.begun(), next: 0, accounts });
         let lanes = self.lanes.len() as u32;
         for (number, lane) in (0..lanes).zip(&mut self.lanes) {
             lane.aside = Some(Aside::of((accounts + lanes - 1 - number) / lanes));
         }
-        self.begun()
     }
 
-    /// Adds the bytes of the next accounts, as they were when the save began: with those before they are
-    /// what [`Engine::save`] would have given then.
+    /// Adds the bytes of the next accounts, as they were when the save began, and before the first of them
+    /// those of all else, about as many at a time: in all they are what [`Engine::save`] would have given
+    /// then.
     pub fn save_on(&mut self, accounts: u32, out: &mut Vec<u8>) -> Saved {
-        let Some(Saving { next, accounts: all }) = self.saving else { return Saved::GivenUp };
+        let Some(saving) = &mut self.saving else { return Saved::GivenUp };
+        let most = out.len() + accounts as usize * BYTES_OF_AN_ACCOUNT;
+        while saving.parts.put_next(out) {
+            if out.len() >= most {
+                return Saved::More;
+            }
+        }
+        let (next, all) = (saving.next, saving.accounts);
         let until = all.min(next.saturating_add(accounts));
         for ordinal in next..until {
             let (lane, i) = self.place(ordinal);
@@ -503,7 +533,9 @@ impl Engine {
             self.give_up_saving();
             return Saved::Done;
         }
-        self.saving = Some(Saving { next: until, accounts: all });
+        if let Some(saving) = &mut self.saving {
+            saving.next = until;
+        }
         Saved::More
     }
 
@@ -521,7 +553,8 @@ impl Engine {
         let mut rest = bytes.strip_prefix(HEADER).ok_or(Corrupt)?;
         let input = &mut rest;
         let market = Market::get(input)?;
-        let (sources, nameless) = (Codec::get(input)?, Codec::get(input)?);
+        let sources = (0..u64::get(input)?).map(|_| Source::get(input)).collect::<Result<_, _>>()?;
+        let nameless = Source::get(input)?;
         let (waiting, epoch, accounts) = (Codec::get(input)?, Codec::get(input)?, Codec::get(input)?);
         let (lanes, ordinals, saving) = (Lane::several(lanes), Vec::new(), None);
         let mut engine =

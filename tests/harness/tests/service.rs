@@ -239,7 +239,8 @@ fn a_restart_that_comes_to_other_effects_says_so_and_ends() {
         if record.number == bad {
             effects[0] ^= 1;
         }
-        log.append(record, lines, effects).expect("appended");
+        log.add(&lines);
+        log.append(record, &effects).expect("appended");
     }
     drop(log);
     match recover(&other.0, Arc::new(Disk), 1, &mut |_, _| ()) {

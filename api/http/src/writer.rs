@@ -32,11 +32,15 @@ const EPOCH_BYTES: usize = 16 << 20;
 const IDLE: Duration = Duration::from_millis(50);
 /// A snapshot is due after so many events, or so long in steps, if not by its epochs: a recovery must not
 /// take longer than a few seconds.
-const SNAPSHOT_EVERY: (u64, Duration) = (1_000_000, Duration::from_secs(1));
+const SNAPSHOT_EVERY: (u64, Duration) = (500_000, Duration::from_secs(1));
+/// After so many, or so long, the run ends with one: the next start has less to recompute.
+const SNAPSHOT_AT_END: (u64, Duration) = (50_000, Duration::from_millis(100));
 /// From the end of one to the begin of the next at least so many times as long as it took.
 const SNAPSHOT_REST: u32 = 4;
-/// How long a piece of a snapshot may hold the writer up.
-const PIECE: Duration = Duration::from_millis(3);
+/// How long a piece of a snapshot is to hold the writer up.
+const PIECE: Duration = Duration::from_millis(2);
+/// Accounts of a piece, at least and at most.
+const PIECES: (u32, u32) = (64, 65_536);
 /// An epoch that takes as long is logged.
 const SLOW: Duration = Duration::from_millis(250);
 /// From one summary to the next.
@@ -187,9 +191,33 @@ impl Snapshots {
         *steps += epoch.step;
     }
 
+    /// Whether there were so many events since the last one began, or as long steps.
+    fn has_passed(&self, most: (u64, Duration)) -> bool {
+        let (_, events, steps) = self.since;
+        events >= most.0 || steps >= most.1
+    }
+
     fn is_due(&self) -> bool {
-        let ((epochs, events, steps), most) = (self.since, SNAPSHOT_EVERY);
-        (epochs >= self.every || events >= most.0 || steps >= most.1) && Instant::now() >= self.not_before
+        (self.since.0 >= self.every || self.has_passed(SNAPSHOT_EVERY)) && Instant::now() >= self.not_before
+    }
+
+    /// Writes one of the last epoch, where a start would have much to recompute without it.
+    fn end(&mut self, run: &mut Run, metrics: &Metrics) -> Result<(), Fault> {
+        if !self.has_passed(SNAPSHOT_AT_END) {
+            return Ok(());
+        }
+        self.begin(run)?;
+        while run.is_saving() {
+            self.accounts = PIECES.1;
+            self.go_on(run, metrics)?;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, run: &mut Run) -> Result<(), Fault> {
+        (self.begun, self.since) = (Instant::now(), (0, 0, Duration::ZERO));
+        run.snapshot_begin()
     }
 
     /// Writes a piece of the snapshot under way, or begins one that is due.
@@ -199,16 +227,15 @@ impl Snapshots {
             state @ (Snapshotting::Idle | Snapshotting::GivenUp) => {
                 metrics.add(Metric::SnapshotsGivenUp, &[], u64::from(state == Snapshotting::GivenUp));
                 if state == Snapshotting::GivenUp || self.is_due() {
-                    (self.begun, self.since) = (started, (0, 0, Duration::ZERO));
-                    run.snapshot_begin()?;
+                    self.begin(run)?;
                 }
             }
             Snapshotting::Waits => {}
             Snapshotting::More => {
-                let took = started.elapsed();
-                self.accounts =
-                    if took > PIECE { self.accounts / 2 } else { self.accounts.saturating_mul(2) };
-                self.accounts = self.accounts.clamp(64, 65_536);
+                let fitting =
+                    u128::from(self.accounts) * PIECE.as_nanos() / started.elapsed().as_nanos().max(1);
+                let most = self.accounts.saturating_mul(2).min(PIECES.1);
+                self.accounts = u32::try_from(fitting).unwrap_or(most).clamp(PIECES.0, most);
             }
             Snapshotting::Done(epoch) => {
                 self.not_before = started + self.begun.elapsed() * SNAPSHOT_REST;
@@ -320,7 +347,7 @@ impl Driver {
                 self.summarise(metrics);
             }
             if ended {
-                return Ok(());
+                return snapshots.end(&mut self.run, metrics);
             }
         }
     }

@@ -1,0 +1,61 @@
+//! A service that is told to end does so in order, whenever it is told, and the next start has little to do.
+
+use std::path::PathBuf;
+
+use plimsoll_log::{Directory, snapshot::Snapshot};
+use plimsoll_tests::service::Server;
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("plimsoll-ends-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A service that had said where it listens took SIGTERM for one more moment as if nobody minded it: it was
+/// killed, and whoever had started it saw a fault.
+#[test]
+fn told_to_end_the_moment_it_listens_it_ends_well() {
+    let folder = Folder::new("at-once");
+    for start in 0..40 {
+        let server = Server::start(&folder.0, &[]).expect("a server");
+        assert_eq!(server.end(), Some(0), "start {start}");
+    }
+}
+
+/// `count` quotes that no security stands behind: they are refused, and cost a recovery what others do.
+fn quotes(from: u32, count: u32) -> String {
+    let quote = |n: u32| {
+        format!(
+            "{{\"v\":1,\"type\":\"quote\",\"id\":\"q{n}\",\"source\":\"market\",\"at\":\"2026-01-19T09:30:00+08:00\",\"security\":\"{:06}.SH\",\"price\":\"10\"}}\n",
+            600_000 + n % 5_000
+        )
+    };
+    (from..from + count).map(quote).collect()
+}
+
+#[test]
+fn after_many_events_the_end_leaves_a_snapshot_of_the_last_epoch() {
+    for (events, saved) in [(10_000, false), (50_000, true)] {
+        let folder = Folder::new(&format!("snapshot-{events}"));
+        let server = Server::start(&folder.0, &[]).expect("a server");
+        for from in (0..events).step_by(5_000) {
+            assert_eq!(server.post(quotes(from, 5_000).as_bytes()).expect("an answer").status, 200);
+        }
+        let last = server.get("/v1/summary").json()["epoch"].as_u64().expect("an epoch");
+        assert_eq!(server.end(), Some(0));
+        let kept = Snapshot::epochs(&Directory::take(&folder.0).expect("the directory")).expect("snapshots");
+        assert_eq!(kept, if saved { vec![last] } else { vec![] }, "{events} events");
+        let again = Server::start(&folder.0, &[]).expect("a server");
+        assert_eq!(again.get("/v1/summary").json()["epoch"].as_u64(), Some(last));
+    }
+}

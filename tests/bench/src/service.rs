@@ -3,6 +3,7 @@
 //! Every measure goes over HTTP and waits for the answer, which comes after the commit. The client shares the
 //! machine with the server.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -63,12 +64,13 @@ struct Server {
 impl Server {
     /// Starts one; gives how long it took until it listens.
     fn start(plan: &Plan) -> (Self, Duration) {
+        let log = File::options().create(true).append(true).open(plan.data.with_extension("log"));
         let started = Instant::now();
         let mut child = Command::new(&plan.binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(&plan.data)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log.expect("a file for its words"))
             .spawn()
             .expect("the binary starts");
         let mut first = String::new();
@@ -222,6 +224,7 @@ pub fn run(plan: &Plan, mut say: impl FnMut(String)) {
     say(bench.batches());
     say(bench.singles());
     say(bench.snapshots("snapshots"));
+    say(bench.pieces());
     say(bench.listened());
     say(bench.sizes());
     say(bench.restarts());
@@ -374,6 +377,8 @@ impl Bench<'_> {
     /// Snapshots in their time: from the last byte sent to the answer, which says that all is committed.
     fn snapshots(&mut self, name: &str) -> String {
         let mut times = Times::default();
+        // The server lets go of a connection that nothing came over for a while.
+        self.client = Client::to(self.address());
         for _ in 0..self.plan.snapshots {
             let started = Instant::now();
             let body = self.snapshot();
@@ -382,6 +387,27 @@ impl Bench<'_> {
         }
         let every = self.plan.every.as_millis();
         format!("{name}: snapshots {} every_ms {every} {}", times.0.len(), times.told())
+    }
+
+    /// Snapshots in their time as a feed has them, a batch after the other: from the last byte of the last
+    /// one to its answer, and from the first of the first.
+    fn pieces(&mut self) -> String {
+        let (mut last, mut whole) = (Times::default(), Times::default());
+        self.client = Client::to(self.address());
+        for _ in 0..self.plan.snapshots {
+            let started = Instant::now();
+            let body = self.snapshot();
+            self.posted += body.lines.len() as u64;
+            let lines: Vec<&[u8]> = body.lines.split_inclusive(|&byte| byte == b'\n').collect();
+            let begun = Instant::now();
+            let times = lines.chunks(BATCH).map(|batch| self.client.post(&batch.concat()));
+            last.0.extend(times.last());
+            whole.0.push(begun.elapsed());
+            std::thread::sleep(self.plan.every.saturating_sub(started.elapsed()));
+        }
+        let every = self.plan.every.as_millis();
+        let whole = whole.told().replace("_ms", "_of_all_ms");
+        format!("pieces: snapshots {} every_ms {every} {} {whole}", last.0.len(), last.told())
     }
 
     /// The same with clients of the stream, one of which never reads.

@@ -122,10 +122,22 @@ fn the_service_is_measured_over_its_own_face() {
     };
     let mut lines = Vec::new();
     service::run(&plan, |line| lines.push(line));
-    let words =
-        ["open:", "batches:", "singles:", "snapshots:", "listened:", "sizes:", "restarts:", "kills:", "end:"];
+    let words = [
+        "open:",
+        "batches:",
+        "singles:",
+        "snapshots:",
+        "pieces:",
+        "listened:",
+        "sizes:",
+        "restarts:",
+        "kills:",
+        "end:",
+    ];
+    assert_eq!(lines.len(), words.len());
     assert!(lines.iter().zip(words).all(|(line, word)| line.starts_with(word)), "{lines:?}");
-    let tiers: u64 = lines[8].split([':', ',', ' ', '}']).filter_map(|word| word.parse::<u64>().ok()).sum();
-    assert_eq!(tiers, 500, "every account has a tier: {}", lines[8]);
+    let tiers: u64 = lines[9].split([':', ',', ' ', '}']).filter_map(|word| word.parse::<u64>().ok()).sum();
+    assert_eq!(tiers, 500, "every account has a tier: {}", lines[9]);
     std::fs::remove_dir_all(&data).expect("removed");
+    std::fs::remove_file(data.with_extension("log")).expect("removed");
 }

@@ -11,6 +11,7 @@ use axum::body::Bytes;
 use plimsoll_engine::effect::Tier;
 use plimsoll_engine::num::Time;
 use plimsoll_log::Fault;
+use plimsoll_log::snapshot::Pace;
 use plimsoll_service::run::{Committed, Phase, Receipt, Run, Snapshotting, Ticket};
 use plimsoll_telemetry::{Metric, Metrics};
 use tokio::sync::{mpsc, oneshot};
@@ -38,11 +39,13 @@ const SNAPSHOT_AT_END: (u64, Duration) = (50_000, Duration::from_millis(100));
 /// From the end of one to the begin of the next at least so many times as long as it took.
 const SNAPSHOT_REST: u32 = 4;
 /// How long a piece of a snapshot is to hold the writer up.
-const PIECE: Duration = Duration::from_millis(2);
+const PIECE: Duration = Duration::from_millis(1);
 /// Accounts of a piece, at least and at most.
 const PIECES: (u32, u32) = (64, 65_536);
 /// An epoch that takes as long is logged.
-const SLOW: Duration = Duration::from_millis(250);
+const SLOW: Duration = Duration::from_millis(50);
+/// What is done for a snapshot between two epochs is logged where it takes as long.
+const HELD_UP: Duration = Duration::from_millis(25);
 /// From one summary to the next.
 const SUMMARY: Duration = Duration::from_secs(1);
 /// A question over all accounts waits while events do, but no longer than this.
@@ -206,7 +209,7 @@ impl Snapshots {
         if !self.has_passed(SNAPSHOT_AT_END) {
             return Ok(());
         }
-        self.begin(run)?;
+        self.begin(run, Pace::Alone)?;
         while run.is_saving() {
             self.accounts = PIECES.1;
             self.go_on(run, metrics)?;
@@ -215,9 +218,9 @@ impl Snapshots {
         Ok(())
     }
 
-    fn begin(&mut self, run: &mut Run) -> Result<(), Fault> {
+    fn begin(&mut self, run: &mut Run, pace: Pace) -> Result<(), Fault> {
         (self.begun, self.since) = (Instant::now(), (0, 0, Duration::ZERO));
-        run.snapshot_begin()
+        run.snapshot_begin(pace)
     }
 
     /// Writes a piece of the snapshot under way, or begins one that is due.
@@ -227,7 +230,7 @@ impl Snapshots {
             state @ (Snapshotting::Idle | Snapshotting::GivenUp) => {
                 metrics.add(Metric::SnapshotsGivenUp, &[], u64::from(state == Snapshotting::GivenUp));
                 if state == Snapshotting::GivenUp || self.is_due() {
-                    self.begin(run)?;
+                    self.begin(run, Pace::Beside)?;
                 }
             }
             Snapshotting::Waits => {}
@@ -340,7 +343,12 @@ impl Driver {
             self.tell(&mut replies, &mut snapshots, metrics);
             questions.drain(..).for_each(|question| question(&mut self.run, &self.live));
             long.go_on(&mut self.run, &self.live, idle);
+            let saving = Instant::now();
             snapshots.go_on(&mut self.run, metrics)?;
+            if saving.elapsed() >= HELD_UP {
+                let took_ms = saving.elapsed().as_millis() as u64;
+                tracing::warn!(epoch = self.run.epoch(), took_ms, "a snapshot held the writer up");
+            }
             if summarised.elapsed() >= SUMMARY {
                 summarised = Instant::now();
                 metrics.set(Metric::Waiting, &[], waiting.waiting_bytes.load(Ordering::Relaxed) as i64);

@@ -104,8 +104,12 @@ impl Replay {
         let end = usize::try_from(u64::from_le_bytes(*end)).map_err(|_| strange())?;
         let (state, names) = sections.split_at_checked(end).ok_or_else(strange)?;
         let threads = Threads::new(lanes).map_err(Failure::Threads)?;
-        let engine = Engine::load(state, lanes, &threads).map_err(|_| strange())?;
-        let names = Names::load(names).ok_or_else(strange)?;
+        let (engine, names) = std::thread::scope(|scope| {
+            let names = scope.spawn(|| Names::load(names));
+            (Engine::load(state, lanes, &threads), names.join())
+        });
+        let engine = engine.map_err(|_| strange())?;
+        let names = names.ok().flatten().ok_or_else(strange)?;
         let door = Door::live(names, snapshot.epoch + 1, engine.clock());
         Ok(Self::of(door, engine, threads))
     }

@@ -11,7 +11,7 @@ use plimsoll_engine::input::{Body, Entry, Input};
 use plimsoll_engine::num::Time;
 use plimsoll_engine::rules::Rules;
 use plimsoll_engine::{BYTES_OF_AN_ACCOUNT, Engine, Saved, StepStats};
-use plimsoll_log::snapshot::{self, Writer};
+use plimsoll_log::snapshot::{self, Pace, Writer};
 use plimsoll_log::{Cut, Fault, Log, Record, Versions};
 use plimsoll_wire::door::{CutEpoch, Door};
 use plimsoll_wire::names::{Names, Saving};
@@ -458,9 +458,9 @@ impl Run {
     ///
     /// # Errors
     /// What the device says.
-    pub fn snapshot_begin(&mut self) -> Result<(), Fault> {
+    pub fn snapshot_begin(&mut self, pace: Pace) -> Result<(), Fault> {
         let (epoch, link) = (self.log.last(), self.log.link());
-        let writer = Writer::begin(self.log.directory(), epoch, link)?;
+        let writer = Writer::begin(self.log.directory(), epoch, link, pace)?;
         self.engine.save_begin();
         let names = self.door.names().save_begin();
         self.snapshot = Some(Snapshot { writer, names, part: Part::State, bytes: 0, epoch });

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use crate::directory::{Directory, finish_snapshot, first_of, snapshot_at, snapshots_in};
 use crate::fault::Fault;
@@ -23,12 +24,23 @@ const HEADER: usize = 8 + 4 + 8 + 32;
 /// Generations that are kept.
 pub const GENERATIONS: usize = 2;
 /// Bytes that are given to the device at a time: a commit of the log waits for no more.
-const FLUSH: u64 = 1 << 20;
+const FLUSH: u64 = 1 << 19;
+/// Then the device is left to the log for so many times as long as that took, unless nothing else waits.
+const PAUSE: u32 = 2;
 /// Bytes of an old generation that go at a time.
 const GONE: u64 = 8 << 20;
 
 /// Pieces that may wait for the device.
 const PIECES: usize = 4;
+
+/// How fast a snapshot is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Beside the log, which comes first.
+    Beside,
+    /// As fast as the device goes: nothing else waits.
+    Alone,
+}
 
 /// A snapshot that is being written, by a thread of its own: whoever hands the pieces over does not wait
 /// for the device.
@@ -43,10 +55,10 @@ impl Writer {
     ///
     /// # Errors
     /// What the system says.
-    pub fn begin(directory: &Directory, epoch: u64, link: Link) -> Result<Self, Fault> {
+    pub fn begin(directory: &Directory, epoch: u64, link: Link, pace: Pace) -> Result<Self, Fault> {
         let (pieces, taken) = sync_channel::<Vec<u8>>(PIECES);
         let waiting = Arc::new(AtomicUsize::new(0));
-        let mut out = Out::create(directory.path(), epoch)?;
+        let mut out = Out::create(directory.path(), epoch, pace)?;
         let mut head = MAGIC.to_vec();
         head.extend(FORMAT.to_le_bytes());
         head.extend(epoch.to_le_bytes());
@@ -134,15 +146,16 @@ struct Out {
     finished: PathBuf,
     file: BufWriter<File>,
     seal: blake3::Hasher,
+    pace: Pace,
     since_flush: u64,
 }
 
 impl Out {
-    fn create(directory: &Path, epoch: u64) -> Result<Self, Fault> {
+    fn create(directory: &Path, epoch: u64, pace: Pace) -> Result<Self, Fault> {
         let (finished, path) = snapshot_at(directory, epoch);
         let file = File::create(&path).map_err(|cause| Fault::of(&path, &cause))?;
         let (file, seal) = (BufWriter::with_capacity(FLUSH as usize, file), blake3::Hasher::new());
-        Ok(Out { directory: directory.to_owned(), path, finished, file, seal, since_flush: 0 })
+        Ok(Out { directory: directory.to_owned(), path, finished, file, seal, pace, since_flush: 0 })
     }
 
     fn put(&mut self, bytes: &[u8]) -> Result<(), Fault> {
@@ -151,7 +164,11 @@ impl Out {
         self.since_flush += bytes.len() as u64;
         if self.since_flush >= FLUSH {
             self.since_flush = 0;
+            let started = Instant::now();
             self.sync()?;
+            if self.pace == Pace::Beside {
+                std::thread::sleep(started.elapsed() * PAUSE);
+            }
         }
         Ok(())
     }

@@ -74,6 +74,13 @@ impl Interner {
         ordinal
     }
 
+    /// Makes room for so many names: on loading, how many there are is known.
+    fn reserve(&mut self, count: usize) {
+        let Interner { text, ends, table } = self;
+        ends.reserve_exact(count);
+        table.reserve(count, |&known| HASHER.hash_one(bytes_of(text, ends, known)));
+    }
+
     /// Forgets the names after the first so many.
     fn forget_after(&mut self, len: usize) {
         for ordinal in (len as u32..self.len() as u32).rev() {
@@ -225,7 +232,10 @@ impl Names {
         }
         let mut names = Names::default();
         for set in names.sets() {
-            for ordinal in 0..number(&mut bytes)? {
+            let count = number(&mut bytes)?;
+            // Each has at least its length.
+            set.reserve(count.min(bytes.len() / 4));
+            for ordinal in 0..count {
                 let length = number(&mut bytes)?;
                 let (name, rest) = bytes.split_at_checked(length)?;
                 bytes = rest;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use plimsoll_engine::num::Time;
+use plimsoll_log::snapshot::Pace;
 use plimsoll_log::{Disk, Epoch, Fault, Log, Reader};
 use plimsoll_service::recover::{Failure, Recovery, recover};
 use plimsoll_service::run::{Receipt, Run, Snapshotting};
@@ -159,7 +160,7 @@ fn a_day_with_restarts_is_a_day_without() {
             at += 1;
             match run.snapshot_on(1 + dice.below(3) as u32).expect("a snapshot") {
                 Snapshotting::Idle | Snapshotting::GivenUp if dice.below(6) == 0 => {
-                    run.snapshot_begin().expect("begun");
+                    run.snapshot_begin(Pace::Alone).expect("begun");
                 }
                 Snapshotting::Done(epoch) => {
                     run.log().rotate().expect("rotated");
@@ -259,7 +260,7 @@ fn a_damaged_snapshot_is_passed_over_for_the_one_before() {
     let third = all.len() / 3;
     for part in [&all[..third], &all[third..2 * third]] {
         live(&mut run, part);
-        run.snapshot_begin().expect("begun");
+        run.snapshot_begin(Pace::Alone).expect("begun");
         while matches!(run.snapshot_on(10).expect("a snapshot"), Snapshotting::More | Snapshotting::Waits) {}
     }
     live(&mut run, &all[2 * third..]);
@@ -294,7 +295,7 @@ fn a_log_without_its_first_segments_recovers_and_is_recomputed_from_its_snapshot
     let third = all.len() / 3;
     for part in [&all[..third], &all[third..2 * third]] {
         live(&mut run, part);
-        run.snapshot_begin().expect("begun");
+        run.snapshot_begin(Pace::Alone).expect("begun");
         while matches!(run.snapshot_on(10).expect("a snapshot"), Snapshotting::More | Snapshotting::Waits) {}
         run.log().rotate().expect("rotated");
     }

@@ -19,7 +19,7 @@ use tokio_io_timeout::TimeoutStream;
 use crate::hub::Hub;
 use crate::live::Live;
 use crate::routes::{Shared, router};
-use crate::writer::{Driver, Writer};
+use crate::writer::{Driver, Plan, Writer};
 
 /// Connections at a time.
 const MOST_CONNECTIONS: usize = 4_096;
@@ -42,6 +42,8 @@ pub struct Options {
     pub key: Option<String>,
     /// Epochs from one snapshot to the next, at most.
     pub snapshot_epochs: u64,
+    /// Events since the newest snapshot, which the recovery has just recomputed.
+    pub recovered_events: u64,
     /// How long archived segments of the log are kept, where not for ever.
     pub keep: Option<Duration>,
     /// How long a request may take, the arrival of its body included; and how long a client may leave
@@ -128,11 +130,15 @@ pub fn serve(
         key: options.key.as_deref().map(Arc::from),
     };
     runtime.spawn(hub.clone().tell(committed));
-    let (snapshot_epochs, keep) = (options.snapshot_epochs, options.keep);
+    let snapshots = Plan {
+        every: options.snapshot_epochs,
+        recovered_events: options.recovered_events,
+        keep: options.keep,
+    };
     let (ended, fault) = tokio::sync::oneshot::channel();
     let writing = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
         // Whoever waits for the end may have gone.
-        let _ = ended.send(Driver { run, live, hub, snapshot_epochs, keep, told }.drive(&waiting));
+        let _ = ended.send(Driver { run, live, hub, snapshots, told }.drive(&waiting));
     });
     let writing = writing.map_err(system)?;
     if let Some(begin) = options.sources {

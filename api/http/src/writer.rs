@@ -159,12 +159,20 @@ pub(crate) fn now() -> Time {
     Time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
+/// When snapshots are taken, and how long what is before them is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// Epochs from one to the next, at most.
+    pub every: u64,
+    /// Events since the newest one when the run begins.
+    pub recovered_events: u64,
+    /// How long archived segments are kept, where not for ever.
+    pub keep: Option<Duration>,
+}
+
 /// How far snapshots have come.
 struct Snapshots {
-    /// Epochs from one to the next, at most.
-    every: u64,
-    /// How long archived segments are kept, where not for ever.
-    keep: Option<Duration>,
+    plan: Plan,
     /// Epochs, events and time in steps since the last one began.
     since: (u64, u64, Duration),
     begun: Instant,
@@ -174,13 +182,13 @@ struct Snapshots {
 }
 
 impl Snapshots {
-    /// So many epochs after the newest one.
-    fn after(since: u64, every: u64, keep: Option<Duration>) -> Self {
+    /// So many epochs after the newest one. What its events since then were counts too: a run that is ended
+    /// again and again would otherwise have more to recompute each time.
+    fn after(epochs: u64, plan: Plan) -> Self {
         let now = Instant::now();
         Snapshots {
-            every,
-            keep,
-            since: (since, 0, Duration::ZERO),
+            plan,
+            since: (epochs, plan.recovered_events, Duration::ZERO),
             begun: now,
             not_before: now,
             accounts: 512,
@@ -201,7 +209,8 @@ impl Snapshots {
     }
 
     fn is_due(&self) -> bool {
-        (self.since.0 >= self.every || self.has_passed(SNAPSHOT_EVERY)) && Instant::now() >= self.not_before
+        (self.since.0 >= self.plan.every || self.has_passed(SNAPSHOT_EVERY))
+            && Instant::now() >= self.not_before
     }
 
     /// Writes one of the last epoch, where a start would have much to recompute without it.
@@ -248,7 +257,7 @@ impl Snapshots {
                 run.log().rotate()?;
                 let kept = run.snapshots()?;
                 let archived = run.log().archive_before(kept.first().map_or(0, |oldest| oldest + 1))?;
-                let dropped = match self.keep {
+                let dropped = match self.plan.keep {
                     Some(keep) => {
                         let since = SystemTime::now().checked_sub(keep).unwrap_or(UNIX_EPOCH);
                         run.log().drop_archived(since)?
@@ -295,10 +304,7 @@ pub(crate) struct Driver {
     pub run: Run,
     pub live: Live,
     pub hub: Hub,
-    /// Epochs from one snapshot to the next, at most.
-    pub snapshot_epochs: u64,
-    /// How long archived segments are kept, where not for ever.
-    pub keep: Option<Duration>,
+    pub snapshots: Plan,
     /// Where committed epochs go.
     pub told: mpsc::Sender<Committed>,
 }
@@ -314,7 +320,7 @@ impl Driver {
         let mut questions: Vec<Question> = Vec::new();
         let mut long = Long { waiting: VecDeque::new(), not_before: Instant::now() };
         let newest = self.run.snapshots()?.last().copied().unwrap_or(0);
-        let mut snapshots = Snapshots::after(self.run.epoch() - newest, self.snapshot_epochs, self.keep);
+        let mut snapshots = Snapshots::after(self.run.epoch() - newest, self.snapshots);
         let mut summarised = Instant::now();
         loop {
             let busy = self.run.is_saving() || !long.waiting.is_empty();

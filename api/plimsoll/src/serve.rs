@@ -123,6 +123,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Ended> {
         listen: args.listen,
         key,
         snapshot_epochs: args.snapshot_every,
+        recovered_events: recovery.events,
         keep: args.keep_days.map(|days| Duration::from_secs(u64::from(days) * 86_400)),
         longest: Duration::from_secs(args.longest),
         sources,

@@ -238,7 +238,7 @@ pub fn first_epoch(directory: &Path) -> Result<u64, Fault> {
 
 fn begun(directory: &Directory, device: &dyn Device, head: Head) -> Result<Segment, Fault> {
     let (path, unfinished) = directory.place(head.first);
-    drop(Segment::create(device, &unfinished, head)?);
+    Segment::create(device, &unfinished, head)?;
     directory.finish(&unfinished, &path)?;
     Segment::open(device, &path)
 }

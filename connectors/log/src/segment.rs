@@ -5,6 +5,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use redb::{
     Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition,
@@ -13,7 +14,7 @@ use redb::{
 use crate::directory::first_of;
 use crate::fault::Fault;
 use crate::record::{FORMAT, Link};
-use crate::store::{Boxed, Device};
+use crate::store::{Device, Failure, Told};
 
 /// Parts of epochs by number and place.
 const EPOCHS: TableDefinition<(u64, u32), &[u8]> = TableDefinition::new("epochs");
@@ -46,20 +47,26 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Makes the file of a segment: whole under another name first, so that no half of one is ever found.
-    pub(crate) fn create(device: &dyn Device, path: &Path, head: Head) -> Result<Self, Fault> {
-        let segment = Segment { path: path.to_owned(), database: opened(device, path)?, head };
+    /// Makes the file of a segment: whole under another name first, so that no half of one is ever found. It
+    /// is closed once this returns, and all of it is on the device.
+    pub(crate) fn create(device: &dyn Device, path: &Path, head: Head) -> Result<(), Fault> {
+        let (database, failed) = opened(device, path)?;
+        let segment = Segment { path: path.to_owned(), database, head };
         segment.write(|transaction| {
             transaction.open_table(EPOCHS)?;
             transaction.open_table(HEAD)?.insert((), (FORMAT, head.first, &head.previous))?;
             Ok(())
         })?;
-        Ok(segment)
+        drop(segment);
+        match failed.get() {
+            Some((kind, what)) => Err(Fault::of(path, &std::io::Error::new(*kind, what.clone()))),
+            None => Ok(()),
+        }
     }
 
     /// Opens a segment, every page of it checked.
     pub(crate) fn open(device: &dyn Device, path: &Path) -> Result<Self, Fault> {
-        let database = opened(device, path)?;
+        let (database, _) = opened(device, path)?;
         let head = read(path, &database, |transaction| {
             let table = transaction.open_table(HEAD)?;
             let row = table.get(())?;
@@ -157,13 +164,14 @@ fn read<T>(
         .map_err(|cause| fault_of(path, cause))
 }
 
-fn opened(device: &dyn Device, path: &Path) -> Result<Database, Fault> {
+/// An open store, and where the first thing will stand that fails on its device.
+fn opened(device: &dyn Device, path: &Path) -> Result<(Database, Arc<OnceLock<Failure>>), Fault> {
     let backend = device.open(path).map_err(|cause| Fault::of(path, &cause))?;
-    Builder::new()
-        .set_cache_size(CACHE)
-        .set_check_integrity_on_open(true)
-        .create_with_backend(Boxed(backend))
-        .map_err(|cause: DatabaseError| fault_of(path, cause.into()))
+    let (backend, failed) = Told::of(backend);
+    let database =
+        Builder::new().set_cache_size(CACHE).set_check_integrity_on_open(true).create_with_backend(backend);
+    let database = database.map_err(|cause: DatabaseError| fault_of(path, cause.into()))?;
+    Ok((database, failed))
 }
 
 /// The head of a part.

@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use redb::StorageBackend;
 use redb::backends::FileBackend;
@@ -32,33 +32,53 @@ impl Device for Disk {
     }
 }
 
-/// A backend in a box: the store takes one by value.
-#[derive(Debug)]
-pub(crate) struct Boxed(pub Box<dyn StorageBackend>);
+/// What a device said when it failed.
+pub(crate) type Failure = (io::ErrorKind, String);
 
-impl StorageBackend for Boxed {
+/// A backend for the store, which takes one by value and says nothing of what fails when it is closed.
+#[derive(Debug)]
+pub(crate) struct Told {
+    backend: Box<dyn StorageBackend>,
+    failed: Arc<OnceLock<Failure>>,
+}
+
+impl Told {
+    /// The backend, and where the first thing that fails on its device will stand.
+    pub(crate) fn of(backend: Box<dyn StorageBackend>) -> (Self, Arc<OnceLock<Failure>>) {
+        let failed = Arc::new(OnceLock::new());
+        (Told { backend, failed: failed.clone() }, failed)
+    }
+
+    fn note(&self, done: io::Result<()>) -> io::Result<()> {
+        done.inspect_err(|cause| {
+            self.failed.get_or_init(|| (cause.kind(), cause.to_string()));
+        })
+    }
+}
+
+impl StorageBackend for Told {
     fn len(&self) -> io::Result<u64> {
-        self.0.len()
+        self.backend.len()
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read(offset, out)
+        self.backend.read(offset, out)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.note(self.backend.set_len(len))
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.note(self.backend.sync_data())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write(offset, data)
+        self.note(self.backend.write(offset, data))
     }
 
     fn close(&self) -> io::Result<()> {
-        self.0.close()
+        self.note(self.backend.close())
     }
 }
 

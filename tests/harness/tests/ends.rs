@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use plimsoll_log::{Directory, snapshot::Snapshot};
+use plimsoll_log::{Directory, snapshot::Snapshot, snapshots_in};
 use plimsoll_tests::service::Server;
 
 struct Folder(PathBuf);
@@ -57,5 +57,28 @@ fn after_many_events_the_end_leaves_a_snapshot_of_the_last_epoch() {
         assert_eq!(kept, if saved { vec![last] } else { vec![] }, "{events} events");
         let again = Server::start(&folder.0, &[]).expect("a server");
         assert_eq!(again.get("/v1/summary").json()["epoch"].as_u64(), Some(last));
+    }
+}
+
+/// The count of events began anew with every start: a service that was killed before the next snapshot was
+/// due had more to recompute each time, seven seconds after ten times.
+#[test]
+fn a_service_that_is_killed_again_and_again_takes_its_snapshots() {
+    let folder = Folder::new("killed");
+    for round in 0..3 {
+        let server = Server::start(&folder.0, &[]).expect("a server");
+        for from in (0..200_000).step_by(10_000) {
+            let posted = server.post(quotes(round * 200_000 + from, 10_000).as_bytes());
+            assert_eq!(posted.expect("an answer").status, 200);
+        }
+        let kept = || snapshots_in(&folder.0).expect("snapshots").len();
+        for _ in 0..2_000 {
+            if round < 2 || kept() > 0 {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        assert_eq!(kept(), usize::from(round == 2), "round {round}");
+        server.kill();
     }
 }

@@ -1,6 +1,7 @@
 //! What is wrong with the device under a real service: it ends with a name for it, and nothing that was
 //! answered is lost.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -101,4 +102,120 @@ fn a_flipped_byte_keeps_the_service_from_starting_and_is_named() {
     let named = said.contains("00000000000000000001.redb") && said.contains(&format!("epoch {epoch}"));
     assert!(named, "epoch {epoch}: {said}");
     std::fs::remove_dir_all(&folder).expect("removed");
+}
+
+/// A folder of its own for a test, gone at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("plimsoll-faults-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).expect("a folder");
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn refused(started: Result<Server, (Option<i32>, String)>) -> (Option<i32>, String) {
+    started.map(|_| "it starts").expect_err("it does not start")
+}
+
+#[test]
+fn a_directory_that_may_not_be_written_keeps_the_service_from_starting() {
+    let Some(device) = Device::of("read-only", 6) else {
+        println!("skipped: this process may not mount a device of its own");
+        return;
+    };
+    let data = device.0.join("data");
+    let mut dice = Rng::new(8);
+    let server = Server::start(&data, &[]).expect("a server");
+    assert!(server.post(accounts(0, &mut dice).as_bytes()).is_some_and(|answer| answer.status == 200));
+    assert_eq!(server.end(), Some(0));
+    // Another user than the one whose it is: the binary must be where that one can read it.
+    let folder = Folder::new("permission");
+    let binary = folder.0.join("plimsoll");
+    std::fs::copy(plimsoll_tests::scenario::run::binary().expect("the binary"), &binary).expect("copied");
+    let of_root = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(&data, of_root).expect("set");
+    let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+    let mut as_nobody = Command::new("setpriv");
+    as_nobody.args(nobody).arg(&binary).args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&data);
+    let ended = as_nobody.output().expect("a process");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(11), "{said}");
+    assert!(said.contains("permission denied") && said.contains("read-only"), "{said}");
+    // And a device that takes nothing from anybody.
+    assert!(device.mount("remount,ro"), "it is read-only");
+    let (status, said) = refused(Server::start(&data, &[]));
+    assert_eq!(status, Some(11), "{said}");
+    assert!(device.mount("remount,rw,size=64m"), "it can be written again");
+    let server = Server::start(&data, &[]).expect("a server");
+    assert_eq!(server.get("/v1/accounts/A0-199").status, 200);
+    server.kill();
+}
+
+#[test]
+fn a_sync_that_fails_ends_the_service_by_name_and_what_was_answered_is_there() {
+    let folder = Folder::new("sync");
+    let (device, source) = (folder.0.join("device.so"), "tests/peers/stores/device.c");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(source);
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-O2", "-o"]).arg(&device).arg(source).status();
+    assert!(built.is_ok_and(|status| status.success()), "it is compiled");
+    let mut dice = Rng::new(9);
+    let (mut started, mut answered_in_all) = (0, 0);
+    for failing in 1..24 {
+        let data = folder.0.join(format!("data-{failing}"));
+        let mut command = Command::new("env");
+        command.arg(format!("LD_PRELOAD={}", device.display())).arg(format!("SYNC_FAILS_AT={failing}"));
+        let mut answered = 0;
+        match Server::under(command, &data, &[]) {
+            Err((status, said)) => assert_eq!(status, Some(13), "sync {failing}: {said}"),
+            Ok(server) => {
+                started += 1;
+                while server
+                    .post(accounts(answered, &mut dice).as_bytes())
+                    .is_some_and(|answer| answer.status == 200)
+                {
+                    answered += 1;
+                    assert!(answered < 100, "sync {failing} never fails");
+                }
+                assert_eq!(server.wait(), Some(13), "sync {failing}");
+            }
+        }
+        answered_in_all += answered;
+        let server = Server::start(&data, &[]).expect("a server");
+        for n in 0..answered {
+            assert_eq!(server.get(&format!("/v1/accounts/A{n}-199")).status, 200, "sync {failing}, {n}");
+        }
+        server.kill();
+    }
+    println!(
+        "{started} of 23 services came to listen; {answered_in_all} submissions were answered before the fault"
+    );
+    assert!(started > 5 && started < 23 && answered_in_all > 20, "{started}, {answered_in_all}");
+}
+
+#[test]
+fn a_snapshot_of_a_newer_version_keeps_the_service_from_starting() {
+    let folder = Folder::new("newer");
+    let mut dice = Rng::new(10);
+    let server = Server::start(&folder.0, &["--snapshot-every", "1"]).expect("a server");
+    assert!(server.post(accounts(0, &mut dice).as_bytes()).is_some_and(|answer| answer.status == 200));
+    let snapshot = folder.0.join("snapshots/00000000000000000001.state");
+    while !snapshot.exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    server.kill();
+    let mut bytes = std::fs::read(&snapshot).expect("read");
+    bytes[8] += 1;
+    std::fs::write(&snapshot, bytes).expect("written");
+    let (status, said) = refused(Server::start(&folder.0, &[]));
+    assert_eq!(status, Some(15), "{said}");
+    assert!(said.contains("00000000000000000001.state: written by format 2"), "{said}");
 }

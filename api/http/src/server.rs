@@ -19,7 +19,7 @@ use tokio_io_timeout::TimeoutStream;
 use crate::hub::Hub;
 use crate::live::Live;
 use crate::routes::{Shared, router};
-use crate::writer::{Driver, Plan, Writer};
+use crate::writer::{Driver, Plan, Snapshots, Writer};
 
 /// Connections at a time.
 const MOST_CONNECTIONS: usize = 4_096;
@@ -113,6 +113,12 @@ pub fn serve(
     let listener = runtime.block_on(TcpListener::bind(listen)).map_err(system)?;
     let address = listener.local_addr().map_err(system)?;
     let metrics = Arc::new(metrics);
+    let plan = Plan {
+        every: options.snapshot_epochs,
+        recovered_events: options.recovered_events,
+        keep: options.keep,
+    };
+    let snapshots = Snapshots::of(&mut run, plan, &metrics).map_err(Ended::Log)?;
     let (writer, waiting) = Writer::new(metrics.clone());
     let (hub, (told, committed)) = (Hub::after(run.epoch()), mpsc::channel(UNTOLD));
     let ending = Arc::new(AtomicBool::new(false));
@@ -130,15 +136,10 @@ pub fn serve(
         key: options.key.as_deref().map(Arc::from),
     };
     runtime.spawn(hub.clone().tell(committed));
-    let snapshots = Plan {
-        every: options.snapshot_epochs,
-        recovered_events: options.recovered_events,
-        keep: options.keep,
-    };
     let (ended, fault) = tokio::sync::oneshot::channel();
     let writing = std::thread::Builder::new().name("writer".to_owned()).spawn(move || {
         // Whoever waits for the end may have gone.
-        let _ = ended.send(Driver { run, live, hub, snapshots, told }.drive(&waiting));
+        let _ = ended.send(Driver { run, live, hub, told }.drive(snapshots, &waiting));
     });
     let writing = writing.map_err(system)?;
     if let Some(begin) = options.sources {

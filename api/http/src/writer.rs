@@ -36,12 +36,18 @@ const IDLE: Duration = Duration::from_millis(50);
 const SNAPSHOT_EVERY: (u64, Duration) = (500_000, Duration::from_secs(1));
 /// After so many, or so long, the run ends with one: the next start has less to recompute.
 const SNAPSHOT_AT_END: (u64, Duration) = (50_000, Duration::from_millis(100));
+/// A run that had more than so many to recompute begins with one: it may be ended before the next is done.
+const SNAPSHOT_AT_START: (u64, Duration) = (750_000, Duration::MAX);
 /// From the end of one to the begin of the next at least so many times as long as it took.
 const SNAPSHOT_REST: u32 = 4;
 /// How long a piece of a snapshot is to hold the writer up.
 const PIECE: Duration = Duration::from_millis(1);
+/// Pieces after a turn of the writer take this share of the time it took, but at least one and never longer
+/// than so long.
+const PIECES_SHARE: u32 = 4;
+const LONGEST_PIECES: Duration = Duration::from_millis(6);
 /// Accounts of a piece, at least and at most.
-const PIECES: (u32, u32) = (64, 65_536);
+const PIECE_ACCOUNTS: (u32, u32) = (64, 65_536);
 /// An epoch that takes as long is logged.
 const SLOW: Duration = Duration::from_millis(50);
 /// What is done for a snapshot between two epochs is logged where it takes as long.
@@ -171,7 +177,7 @@ pub(crate) struct Plan {
 }
 
 /// How far snapshots have come.
-struct Snapshots {
+pub(crate) struct Snapshots {
     plan: Plan,
     /// Epochs, events and time in steps since the last one began.
     since: (u64, u64, Duration),
@@ -182,17 +188,23 @@ struct Snapshots {
 }
 
 impl Snapshots {
-    /// So many epochs after the newest one. What its events since then were counts too: a run that is ended
-    /// again and again would otherwise have more to recompute each time.
-    fn after(epochs: u64, plan: Plan) -> Self {
+    /// Those of a run that begins; the first one at once, where it had much to recompute. What that was counts:
+    /// a run that is ended again and again would otherwise have more to recompute each time.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub(crate) fn of(run: &mut Run, plan: Plan, metrics: &Metrics) -> Result<Self, Fault> {
+        let newest = run.snapshots()?.last().copied().unwrap_or(0);
         let now = Instant::now();
-        Snapshots {
+        let mut snapshots = Snapshots {
             plan,
-            since: (epochs, plan.recovered_events, Duration::ZERO),
+            since: (run.epoch() - newest, plan.recovered_events, Duration::ZERO),
             begun: now,
             not_before: now,
             accounts: 512,
-        }
+        };
+        snapshots.whole(SNAPSHOT_AT_START, run, metrics)?;
+        Ok(snapshots)
     }
 
     fn count(&mut self, epoch: &Committed) {
@@ -213,15 +225,16 @@ impl Snapshots {
             && Instant::now() >= self.not_before
     }
 
-    /// Writes one of the last epoch, where a start would have much to recompute without it.
-    fn end(&mut self, run: &mut Run, metrics: &Metrics) -> Result<(), Fault> {
-        if !self.has_passed(SNAPSHOT_AT_END) {
+    /// Writes one of the last epoch while nothing else waits, where so many events or so long steps have
+    /// passed.
+    fn whole(&mut self, most: (u64, Duration), run: &mut Run, metrics: &Metrics) -> Result<(), Fault> {
+        if !self.has_passed(most) {
             return Ok(());
         }
         self.begin(run, Pace::Alone)?;
         while run.is_saving() {
-            self.accounts = PIECES.1;
-            self.go_on(run, metrics)?;
+            self.accounts = PIECE_ACCOUNTS.1;
+            self.piece(run, metrics)?;
             std::thread::sleep(Duration::from_millis(1));
         }
         Ok(())
@@ -232,10 +245,18 @@ impl Snapshots {
         run.snapshot_begin(pace)
     }
 
+    /// Goes on with the snapshot under way, or begins one that is due, after a turn that took so long.
+    fn go_on(&mut self, turn: Duration, run: &mut Run, metrics: &Metrics) -> Result<(), Fault> {
+        let until = Instant::now() + (turn / PIECES_SHARE).min(LONGEST_PIECES);
+        while self.piece(run, metrics)? == Snapshotting::More && Instant::now() < until {}
+        Ok(())
+    }
+
     /// Writes a piece of the snapshot under way, or begins one that is due.
-    fn go_on(&mut self, run: &mut Run, metrics: &Metrics) -> Result<(), Fault> {
+    fn piece(&mut self, run: &mut Run, metrics: &Metrics) -> Result<Snapshotting, Fault> {
         let started = Instant::now();
-        match run.snapshot_on(self.accounts)? {
+        let went_on = run.snapshot_on(self.accounts)?;
+        match went_on {
             state @ (Snapshotting::Idle | Snapshotting::GivenUp) => {
                 metrics.add(Metric::SnapshotsGivenUp, &[], u64::from(state == Snapshotting::GivenUp));
                 if state == Snapshotting::GivenUp || self.is_due() {
@@ -246,8 +267,8 @@ impl Snapshots {
             Snapshotting::More => {
                 let fitting =
                     u128::from(self.accounts) * PIECE.as_nanos() / started.elapsed().as_nanos().max(1);
-                let most = self.accounts.saturating_mul(2).min(PIECES.1);
-                self.accounts = u32::try_from(fitting).unwrap_or(most).clamp(PIECES.0, most);
+                let most = self.accounts.saturating_mul(2).min(PIECE_ACCOUNTS.1);
+                self.accounts = u32::try_from(fitting).unwrap_or(most).clamp(PIECE_ACCOUNTS.0, most);
             }
             Snapshotting::Done(epoch) => {
                 self.not_before = started + self.begun.elapsed() * SNAPSHOT_REST;
@@ -267,7 +288,7 @@ impl Snapshots {
                 tracing::info!(epoch, took_ms = took.as_millis() as u64, archived, dropped, "snapshot");
             }
         }
-        Ok(())
+        Ok(went_on)
     }
 }
 
@@ -304,7 +325,6 @@ pub(crate) struct Driver {
     pub run: Run,
     pub live: Live,
     pub hub: Hub,
-    pub snapshots: Plan,
     /// Where committed epochs go.
     pub told: mpsc::Sender<Committed>,
 }
@@ -314,13 +334,11 @@ impl Driver {
     ///
     /// # Errors
     /// What the log says: nothing more may be written, and the process is to end.
-    pub(crate) fn drive(mut self, waiting: &Waiting) -> Result<(), Fault> {
+    pub(crate) fn drive(mut self, mut snapshots: Snapshots, waiting: &Waiting) -> Result<(), Fault> {
         let metrics = &*waiting.metrics;
         let mut replies = Replies::new();
         let mut questions: Vec<Question> = Vec::new();
         let mut long = Long { waiting: VecDeque::new(), not_before: Instant::now() };
-        let newest = self.run.snapshots()?.last().copied().unwrap_or(0);
-        let mut snapshots = Snapshots::after(self.run.epoch() - newest, self.snapshots);
         let mut summarised = Instant::now();
         loop {
             let busy = self.run.is_saving() || !long.waiting.is_empty();
@@ -330,7 +348,7 @@ impl Driver {
                 Err(RecvTimeoutError::Timeout) => (None, false),
                 Err(RecvTimeoutError::Disconnected) => (None, true),
             };
-            let idle = next.is_none();
+            let (turn, idle) = (Instant::now(), next.is_none());
             let mut bytes = 0;
             while let Some(ask) = next {
                 match ask {
@@ -350,7 +368,7 @@ impl Driver {
             questions.drain(..).for_each(|question| question(&mut self.run, &self.live));
             long.go_on(&mut self.run, &self.live, idle);
             let saving = Instant::now();
-            snapshots.go_on(&mut self.run, metrics)?;
+            snapshots.go_on(saving - turn, &mut self.run, metrics)?;
             if saving.elapsed() >= HELD_UP {
                 let took_ms = saving.elapsed().as_millis() as u64;
                 tracing::warn!(epoch = self.run.epoch(), took_ms, "a snapshot held the writer up");
@@ -361,7 +379,7 @@ impl Driver {
                 self.summarise(metrics);
             }
             if ended {
-                return snapshots.end(&mut self.run, metrics);
+                return snapshots.whole(SNAPSHOT_AT_END, &mut self.run, metrics);
             }
         }
     }

@@ -25,7 +25,8 @@ const HEADER: usize = 8 + 4 + 8 + 32;
 pub const GENERATIONS: usize = 2;
 /// Bytes that are given to the device at a time: a commit of the log waits for no more.
 const FLUSH: u64 = 1 << 19;
-/// Then the device is left to the log for so many times as long as that took, unless nothing else waits.
+const FLUSH_ALONE: u64 = 1 << 24;
+/// After a sync the device is left to the log for so many times as long as that took, unless nothing else waits.
 const PAUSE: u32 = 2;
 /// Bytes of an old generation that go at a time.
 const GONE: u64 = 8 << 20;
@@ -162,7 +163,7 @@ impl Out {
         self.seal.update(bytes);
         self.file.write_all(bytes).map_err(|cause| Fault::of(&self.path, &cause))?;
         self.since_flush += bytes.len() as u64;
-        if self.since_flush >= FLUSH {
+        if self.since_flush >= if self.pace == Pace::Beside { FLUSH } else { FLUSH_ALONE } {
             self.since_flush = 0;
             let started = Instant::now();
             self.sync()?;

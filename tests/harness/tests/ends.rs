@@ -65,20 +65,18 @@ fn after_many_events_the_end_leaves_a_snapshot_of_the_last_epoch() {
 #[test]
 fn a_service_that_is_killed_again_and_again_takes_its_snapshots() {
     let folder = Folder::new("killed");
-    for round in 0..3 {
+    let mut kept = Vec::new();
+    for round in 0..5 {
         let server = Server::start(&folder.0, &[]).expect("a server");
+        kept.push(snapshots_in(&folder.0).expect("snapshots").len());
         for from in (0..200_000).step_by(10_000) {
             let posted = server.post(quotes(round * 200_000 + from, 10_000).as_bytes());
             assert_eq!(posted.expect("an answer").status, 200);
         }
-        let kept = || snapshots_in(&folder.0).expect("snapshots").len();
-        for _ in 0..2_000 {
-            if round < 2 || kept() > 0 {
-                break;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        assert_eq!(kept(), usize::from(round == 2), "round {round}");
         server.kill();
     }
+    // One that is due after 500 000 events may not come to its end; a start that had 750 000 to recompute
+    // begins with one.
+    assert_eq!(kept[..2], [0, 0]);
+    assert!(kept[4] > 0, "{kept:?}");
 }

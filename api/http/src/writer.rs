@@ -384,21 +384,24 @@ impl Driver {
         }
     }
 
-    /// Tells of what was committed, and answers those who submitted it.
+    /// Answers those who submitted what was committed, then tells of it: behind a thousand clients of the
+    /// stream an answer would wait for all of them.
     fn tell(&mut self, replies: &mut Replies, snapshots: &mut Snapshots, metrics: &Metrics) {
         let epochs: Vec<Committed> = self.run.committed().collect();
-        for epoch in epochs {
-            self.live.committed(self.run.engine(), &epoch);
-            count(metrics, &epoch);
-            snapshots.count(&epoch);
-            // Without a hub there is nobody to tell.
-            let _ = self.told.blocking_send(epoch);
+        for epoch in &epochs {
+            self.live.committed(self.run.engine(), epoch);
+            count(metrics, epoch);
+            snapshots.count(epoch);
         }
         for (ticket, receipt) in self.run.receipts() {
             if let Some((reply, arrived)) = replies.remove(&ticket) {
                 metrics.note(Metric::TickToCommit, &[], arrived.elapsed().as_secs_f64());
                 let _ = reply.send(receipt);
             }
+        }
+        for epoch in epochs {
+            // Without a hub there is nobody to tell.
+            let _ = self.told.blocking_send(epoch);
         }
         self.run.enter(Phase::Waiting);
     }

@@ -379,14 +379,27 @@ impl Bench<'_> {
         let mut times = Times::default();
         // The server lets go of a connection that nothing came over for a while.
         self.client = Client::to(self.address());
+        let before = self.steps();
         for _ in 0..self.plan.snapshots {
             let started = Instant::now();
             let body = self.snapshot();
             times.0.push(self.send(&body));
             std::thread::sleep(self.plan.every.saturating_sub(started.elapsed()));
         }
-        let every = self.plan.every.as_millis();
-        format!("{name}: snapshots {} every_ms {every} {}", times.0.len(), times.told())
+        let (after, every) = (self.steps(), self.plan.every.as_millis());
+        let step_ms = (after.0 - before.0) * 1e3 / (after.1 - before.1);
+        format!("{name}: snapshots {} every_ms {every} {} step_ms {step_ms:.3}", times.0.len(), times.told())
+    }
+
+    /// Seconds in steps so far, and how many there were, as the service counts them.
+    fn steps(&mut self) -> (f64, f64) {
+        let (metrics, _) = self.client.request("GET", "/metrics", b"").expect("metrics");
+        let metrics = String::from_utf8_lossy(&metrics).into_owned();
+        let of = |name: &str| {
+            let line = metrics.lines().find_map(|line| line.strip_prefix(name)).expect("a metric");
+            line.trim().parse().expect("a number")
+        };
+        (of("plimsoll_step_seconds_sum "), of("plimsoll_step_seconds_count "))
     }
 
     /// Snapshots in their time as a feed has them, a batch after the other: from the last byte of the last

@@ -1,5 +1,6 @@
-//! How long it takes from `./scripts/run --fresh` to the first warning on the page, in a browser that is
-//! started when the address is printed. From the top of the project, on a built tree:
+//! How long it takes from `./scripts/run --fresh` to the first warning on the page that prices brought about
+//! (accounts that are below a line when they are opened stand there before), in a browser that is started
+//! when the address is printed. From the top of the project, on a built tree:
 //!
 //!   first-warning PICTURE
 
@@ -27,7 +28,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut browser = Browser::start(&profile)?;
     browser.dress(1360, 900, "light");
     browser.open(&address);
-    browser.until("document.querySelector('#newest .badge')");
+    browser.until(
+        "[...document.querySelectorAll('#newest small')].some((why) => why.textContent.includes('Price '))",
+    );
     let warned = started.elapsed().as_secs_f64();
     browser.picture(Path::new(&picture));
     println!("first_warning: seconds {warned:.1} served_after {served:.1}");

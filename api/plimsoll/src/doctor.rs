@@ -72,10 +72,11 @@ pub fn run(args: &DoctorArgs, out: &mut impl Write) -> Result<(), Ended> {
     let mut say =
         |line: String| writeln!(out, "{line}").map_err(|cause: io::Error| format!("cannot write: {cause}"));
     let first = first_epoch(&args.directory)?;
-    let mut reader = Reader::from(&args.directory, first)?;
+    let reader = Reader::from(&args.directory, first)?;
     let (mut replay, from) = if args.recompute { replay_from(args, first)? } else { (None, first) };
     let mut found = Found::default();
-    while let Some((epoch, _)) = reader.next_epoch()? {
+    for epoch in reader.ahead() {
+        let epoch = epoch?;
         if let Some(replay) = replay.as_mut().filter(|_| epoch.record.number >= from) {
             replay.step(&epoch)?;
         }

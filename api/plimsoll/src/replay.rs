@@ -106,8 +106,8 @@ fn replay_log(directory: &Path, args: &ReplayArgs) -> Result<(), Ended> {
     let written = |cause: io::Error| format!("cannot write: {cause}");
     let (mut effects, mut state) = (sink(args.effects.as_deref())?, sink(args.state.as_deref())?);
     let mut replay = Replay::new(args.lanes.into())?;
-    let mut reader = Reader::from(directory, 1)?;
-    while let Some((epoch, _)) = reader.next_epoch()? {
+    for epoch in Reader::from(directory, 1)?.ahead() {
+        let epoch = epoch?;
         let (number, clock) = (epoch.record.number, Time(epoch.record.clock_us));
         let late = match args.as_of {
             Some(AsOf::Time(time)) => clock > time,

@@ -12,7 +12,6 @@ use plimsoll_log::snapshot::Snapshot;
 use plimsoll_log::{Device, Directory, Epoch, Fault, Log, Reader};
 use plimsoll_wire::door::{CutEpoch, Door};
 use plimsoll_wire::names::Names;
-use plimsoll_wire::print;
 
 use crate::lanes::Threads;
 use crate::run::{Run, decides, state_of};
@@ -133,8 +132,7 @@ impl Replay {
             return Err(diverged("it has another number or clock"));
         }
         self.engine.step(&cut.epoch, &self.threads, &mut self.out);
-        self.effects.clear();
-        print::effects(&mut self.effects, self.door.names(), &cut, &self.out);
+        self.effects = self.threads.printed(self.door.names(), &cut, &self.out);
         if decides(&cut) {
             self.rules = self.engine.decided_by();
         }
@@ -200,8 +198,8 @@ pub fn recover(
         return Err(Fault::Damaged { path: path.to_owned(), epoch: Some(log.last() + 1), what }.into());
     }
     if recovery.snapshot < log.last() {
-        let mut reader = Reader::from(path, recovery.snapshot + 1)?;
-        while let Some((epoch, _)) = reader.next_epoch()? {
+        for epoch in Reader::from(path, recovery.snapshot + 1)?.ahead() {
+            let epoch = epoch?;
             if recovery.epochs == 0 && link.is_some_and(|link| link != epoch.record.previous) {
                 let what = "it does not follow the snapshot".to_owned();
                 let (path, epoch) = (path.to_owned(), Some(epoch.record.number));
@@ -213,6 +211,7 @@ pub fn recover(
             recovery.events += u64::from(epoch.record.inputs);
         }
     }
+    assert_eq!(recovery.snapshot + recovery.epochs, log.last(), "every epoch of the log was recomputed");
     let Replay { door, engine, threads, .. } = replay;
     Ok((Run::new(door, engine, threads, log), recovery))
 }

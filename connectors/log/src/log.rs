@@ -1,6 +1,7 @@
 //! The log itself: append at the end, read from anywhere.
 
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -13,6 +14,8 @@ use crate::store::{Device, Overlay};
 
 /// Bytes of epochs after which a segment is ended.
 const SEGMENT_BYTES: u64 = 256 << 20;
+/// Epochs that are read before they are asked for.
+const AHEAD: usize = 2;
 
 /// The log of a directory, open at its end.
 pub struct Log {
@@ -313,5 +316,26 @@ impl Reader {
             (self.next, self.link) = (self.next + 1, Some(link));
             return Ok(Some((epoch, link)));
         }
+    }
+
+    /// The epochs that follow, read, checked and expanded by a thread of its own while whoever takes them
+    /// works on those before. Nothing comes after the first thing that is not what was written.
+    ///
+    /// # Panics
+    /// Where the system gives no thread.
+    pub fn ahead(mut self) -> impl Iterator<Item = Result<Epoch, Fault>> {
+        let (given, read) = sync_channel(AHEAD);
+        let work = move || {
+            let next = || self.next_epoch().map(|next| next.map(|(epoch, _)| epoch)).transpose();
+            for epoch in std::iter::from_fn(next) {
+                let last = epoch.is_err();
+                // Whoever needs no more has let go of the other end.
+                if given.send(epoch).is_err() || last {
+                    break;
+                }
+            }
+        };
+        std::thread::Builder::new().name("reader".to_owned()).spawn(work).expect("a thread");
+        read.into_iter()
     }
 }

@@ -1,7 +1,14 @@
 //! The threads of the lanes: the core knows none.
 
+use plimsoll_engine::effect::Out;
 use plimsoll_engine::{Exec, Lane, Sequential};
+use plimsoll_wire::door::CutEpoch;
+use plimsoll_wire::names::Names;
+use plimsoll_wire::print;
 use rayon::iter::{IntoParallelRefIterator, IntoParallelRefMutIterator, ParallelIterator};
+
+/// Effects that one thread prints, before it is worth waking another.
+const PRINTED_ALONE: usize = 512;
 
 /// Runs lanes one after the other, or side by side on a pool.
 pub enum Threads {
@@ -22,6 +29,24 @@ impl Threads {
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(lanes).build();
         pool.map(Threads::Pool).map_err(|cause| format!("cannot start {lanes} lanes: {cause}"))
+    }
+
+    /// The effects of an epoch as lines; many of them are printed by two threads.
+    #[must_use]
+    pub fn printed(&self, names: &Names, cut: &CutEpoch, answer: &Out) -> Vec<u8> {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        let (count, half) = (answer.effects.len(), answer.effects.len() / 2);
+        match self {
+            Threads::Pool(pool) if count > PRINTED_ALONE => {
+                pool.join(
+                    || print::some_effects(&mut first, names, cut, answer, 0..half),
+                    || print::some_effects(&mut second, names, cut, answer, half..count),
+                );
+                first.append(&mut second);
+            }
+            _ => print::effects(&mut first, names, cut, answer),
+        }
+        first
     }
 }
 

@@ -362,8 +362,7 @@ impl Run {
         let started = Instant::now();
         let stats = self.engine.step(&cut.epoch, &self.threads, &mut self.out);
         let step = started.elapsed();
-        let mut effects = Vec::new();
-        print::effects(&mut effects, self.door.names(), &cut, &self.out);
+        let effects = self.threads.printed(self.door.names(), &cut, &self.out);
         if decides(&cut) {
             self.rules = self.engine.decided_by();
         }

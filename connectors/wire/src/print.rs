@@ -8,6 +8,7 @@ use plimsoll_engine::effect::{
     Act, Acts, Alarm, Cause, CauseKey, Cure, Effect, Figures, Out, Tier, TierChanged, Valued,
 };
 use plimsoll_engine::input::AccountName;
+use std::ops::Range;
 
 /// Decimals of money in the core and on the wire.
 const MONEY: u32 = 4;
@@ -117,10 +118,15 @@ impl Line<'_> {
 
 /// Prints the effects of one epoch.
 pub fn effects(out: &mut Vec<u8>, names: &Names, cut: &CutEpoch, answer: &Out) {
+    some_effects(out, names, cut, answer, 0..answer.effects.len());
+}
+
+/// Prints some of them, by their places.
+pub fn some_effects(out: &mut Vec<u8>, names: &Names, cut: &CutEpoch, answer: &Out, which: Range<usize>) {
     let mut at = Vec::with_capacity(32);
     write_time(&mut at, cut.epoch.clock);
     let printer = Printer { names, cut, at: &at };
-    for (n, effect) in answer.effects.iter().enumerate() {
+    for (n, effect) in which.clone().zip(&answer.effects[which]) {
         printer.effect(&mut Line { out }, n, effect);
     }
 }

@@ -367,10 +367,14 @@ impl Driver {
             self.tell(&mut replies, &mut snapshots, metrics);
             questions.drain(..).for_each(|question| question(&mut self.run, &self.live));
             long.go_on(&mut self.run, &self.live, idle);
-            let saving = Instant::now();
+            let (saving, was_saving) = (Instant::now(), self.run.is_saving());
             snapshots.go_on(saving - turn, &mut self.run, metrics)?;
-            if saving.elapsed() >= HELD_UP {
-                let took_ms = saving.elapsed().as_millis() as u64;
+            let pause = saving.elapsed();
+            if was_saving || self.run.is_saving() {
+                metrics.note(Metric::SnapshotPause, &[], pause.as_secs_f64());
+            }
+            if pause >= HELD_UP {
+                let took_ms = pause.as_millis() as u64;
                 tracing::warn!(epoch = self.run.epoch(), took_ms, "a snapshot held the writer up");
             }
             if summarised.elapsed() >= SUMMARY {

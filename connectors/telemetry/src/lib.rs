@@ -50,6 +50,7 @@ metrics! {
     Epoch = "plimsoll_epoch" Gauge [] "Number of the last epoch.",
     SnapshotEpoch = "plimsoll_snapshot_epoch" Gauge [] "Epoch of the newest snapshot.",
     Snapshot = "plimsoll_snapshot_seconds" Seconds [] "From a snapshot's begin to its end.",
+    SnapshotPause = "plimsoll_snapshot_pause_seconds" Seconds [] "How long a snapshot held the writer up between two epochs.",
     SnapshotsGivenUp = "plimsoll_snapshots_given_up_total" Counter [] "Snapshots begun in vain: an epoch changed every account.",
     Recovery = "plimsoll_recovery_milliseconds" Gauge [] "Time of the recovery this process began with.",
     RecoveredEpochs = "plimsoll_recovered_epochs" Gauge [] "Epochs it recomputed.",
@@ -69,6 +70,17 @@ enum Family {
     Counter(IntCounterVec),
     Gauge(IntGaugeVec),
     Histogram(HistogramVec),
+}
+
+impl Family {
+    /// Shows one without labels before it has a value: what is not there is no zero to whoever watches it.
+    fn show(&self) {
+        match self {
+            Family::Counter(counter) => drop(counter.with_label_values::<&str>(&[])),
+            Family::Gauge(gauge) => drop(gauge.with_label_values::<&str>(&[])),
+            Family::Histogram(histogram) => drop(histogram.with_label_values::<&str>(&[])),
+        }
+    }
 }
 
 /// The metrics of a process.
@@ -119,7 +131,7 @@ impl Metrics {
     pub fn new() -> Self {
         let registry = Registry::new();
         let mut families = Vec::new();
-        for metric in Metric::ALL {
+        for &metric in Metric::ALL {
             let family = metric.family().expect("a name that Prometheus takes");
             let known = match &family {
                 Family::Counter(counter) => registry.register(Box::new(counter.clone())),
@@ -127,6 +139,9 @@ impl Metrics {
                 Family::Histogram(histogram) => registry.register(Box::new(histogram.clone())),
             };
             known.expect("each name once");
+            if Metric::TABLE[metric as usize].2.is_empty() {
+                family.show();
+            }
             families.push(family);
         }
         Metrics { registry, families }
@@ -195,6 +210,7 @@ mod tests {
     #[test]
     fn every_metric_is_of_its_kind_and_named_after_its_unit() {
         let metrics = Metrics::new();
+        let begun = metrics.text();
         for &metric in Metric::ALL {
             let (_, kind, labels, help) = Metric::TABLE[metric as usize];
             let labels: Vec<&str> = labels.iter().map(|_| "x").collect();
@@ -205,6 +221,11 @@ mod tests {
             assert_eq!(kind == Kind::Counter, name.ends_with("_total"), "{name}");
             assert_eq!(kind == Kind::Seconds, name.ends_with("_seconds"), "{name}");
             assert!(help.ends_with('.'), "{name}");
+            assert_eq!(
+                labels.is_empty(),
+                begun.contains(&format!("\n# TYPE {name} ")),
+                "{name} at the start"
+            );
         }
         let text = metrics.text();
         for &metric in Metric::ALL {

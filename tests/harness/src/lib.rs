@@ -5,6 +5,7 @@
 //! judges what comes back.
 
 pub mod browser;
+pub mod folder;
 pub mod scenario;
 pub mod service;
 pub mod streams;

@@ -1,8 +1,8 @@
 //! The commands that ask a book: a saved state answers like the events it was saved from, and what
 //! cannot be asked is named.
 
+use plimsoll_tests::folder::Folder;
 use plimsoll_tests::scenario::run::binary;
-use plimsoll_tests::streams::driver::Scratch;
 use std::fs;
 use std::process::{Command, Output};
 
@@ -14,12 +14,12 @@ const BOOK: &str = r#"{"v":1,"type":"security","id":"1","source":"t","at":"2026-
 "#;
 
 struct Asked {
-    scratch: Scratch,
+    scratch: Folder,
 }
 
 impl Asked {
     fn new() -> Self {
-        let asked = Asked { scratch: Scratch::new() };
+        let asked = Asked { scratch: Folder::new("ask") };
         fs::write(asked.scratch.0.join("book.ndjson"), BOOK).expect("a file");
         let replay = asked.run(&["replay", "book.ndjson", "--save", "book.state"]);
         assert!(replay.status.success(), "{}", String::from_utf8_lossy(&replay.stderr));

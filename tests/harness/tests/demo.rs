@@ -3,35 +3,14 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use plimsoll_tests::folder::Folder;
 use plimsoll_tests::scenario::run::binary;
 use plimsoll_tests::service::{Listener, Server};
-
-/// A folder of its own for a test, gone at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("plimsoll-demo-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path).expect("a folder");
-        Folder(path)
-    }
-
-    fn data(&self) -> PathBuf {
-        self.0.join("data")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// A small demo: a snapshot every ten milliseconds, the market down by a tenth after four seconds.
 struct Demo {
@@ -114,7 +93,7 @@ fn falls(listener: &mut Listener) {
 
 /// Replays a log or a file; gives the effects and the state of every account.
 fn replay(folder: &Folder, input: &Path) -> (String, String) {
-    let (effects, state) = (folder.0.join("effects"), folder.0.join("state"));
+    let (effects, state) = (folder.join("effects"), folder.join("state"));
     let mut command = Command::new(binary().expect("the binary"));
     command.arg("replay").arg(input).arg("--effects").arg(&effects).arg("--state").arg(&state);
     let done = command.output().expect("a replay");
@@ -132,10 +111,10 @@ fn assert_whole(effects: &str) {
 
 #[test]
 fn a_server_killed_in_the_crash_is_started_again_and_the_day_goes_on() {
-    let folder = Folder::new("killed");
-    let record = folder.0.join("answered.ndjson");
+    let folder = Folder::new("demo-killed");
+    let record = folder.join("answered.ndjson");
     let answered = ["--until", "09:50", "--record", record.to_str().expect("text")];
-    let mut demo = Demo::start(&folder.data(), &answered);
+    let mut demo = Demo::start(&folder.join("data"), &answered);
     for how in ["-9", "-9", "-TERM"] {
         falls(&mut Listener::on(demo.address, "?type=tier_changed", None));
         signal(demo.server, how);
@@ -144,7 +123,7 @@ fn a_server_killed_in_the_crash_is_started_again_and_the_day_goes_on() {
         demo.hears("answered after");
     }
     assert_eq!(demo.ends(), Some(0));
-    let (effects, state) = replay(&folder, &folder.data());
+    let (effects, state) = replay(&folder, &folder.join("data"));
     assert_whole(&effects);
     // All that was answered was applied, and once: a run that nobody killed comes to the same figures.
     let (undisturbed, figures) = replay(&folder, &record);
@@ -155,8 +134,8 @@ fn a_server_killed_in_the_crash_is_started_again_and_the_day_goes_on() {
 
 #[test]
 fn a_broker_killed_goes_on_and_the_log_replays_to_what_was_streamed() {
-    let folder = Folder::new("streamed");
-    let mut demo = Demo::start(&folder.data(), &["--until", "09:45"]);
+    let folder = Folder::new("demo-streamed");
+    let mut demo = Demo::start(&folder.join("data"), &["--until", "09:45"]);
     // The first epoch is of securities, and has no effects.
     let mut listener = Listener::on(demo.address, "", Some("1-0"));
     let mut told = Vec::new();
@@ -168,10 +147,10 @@ fn a_broker_killed_goes_on_and_the_log_replays_to_what_was_streamed() {
     demo.broker = number(line.rsplit(' ').next().expect("a process"));
     told.extend(std::iter::from_fn(|| listener.next_told()));
     assert_eq!(demo.ends(), Some(0));
-    let (effects, _) = replay(&folder, &folder.data());
+    let (effects, _) = replay(&folder, &folder.join("data"));
     assert_whole(&effects);
     // What the end of the server cut off is told by the next one.
-    let server = Server::start(&folder.data(), &[]).expect("a server");
+    let server = Server::start(&folder.join("data"), &[]).expect("a server");
     let last = told.last().map(|(id, ..)| id.clone());
     let mut rest = Listener::on(server.address, "", last.as_deref());
     while told.len() < effects.lines().count() {
@@ -183,8 +162,8 @@ fn a_broker_killed_goes_on_and_the_log_replays_to_what_was_streamed() {
 
 #[test]
 fn a_demo_leaves_nobody_behind_and_another_goes_on_with_its_day() {
-    let folder = Folder::new("ended");
-    let mut demo = Demo::start(&folder.data(), &[]);
+    let folder = Folder::new("demo-ended");
+    let mut demo = Demo::start(&folder.join("data"), &[]);
     falls(&mut Listener::on(demo.address, "?type=tier_changed", None));
     demo.child.kill().expect("killed");
     let since = Instant::now();
@@ -192,24 +171,26 @@ fn a_demo_leaves_nobody_behind_and_another_goes_on_with_its_day() {
         assert!(since.elapsed() < PATIENCE, "they are left over");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let demo = Demo::start(&folder.data(), &[]);
+    let demo = Demo::start(&folder.join("data"), &[]);
     falls(&mut Listener::on(demo.address, "?type=tier_changed", None));
     signal(demo.child.id(), "-TERM");
     assert_eq!(demo.ends(), Some(0));
-    let demo = Demo::start(&folder.data(), &["--until", "09:50"]);
+    let demo = Demo::start(&folder.join("data"), &["--until", "09:50"]);
     let until = demo.hears("snapshot");
     assert!(until.starts_with("09:49:57"), "{until}");
     assert_eq!(demo.ends(), Some(0));
-    assert_whole(&replay(&folder, &folder.data()).0);
+    assert_whole(&replay(&folder, &folder.join("data")).0);
 }
 
 #[test]
 fn a_directory_of_another_broker_is_refused() {
-    let folder = Folder::new("another");
-    let demo = Demo::start(&folder.data(), &["--until", "09:31"]);
+    let folder = Folder::new("demo-another");
+    let demo = Demo::start(&folder.join("data"), &["--until", "09:31"]);
     assert_eq!(demo.ends(), Some(0));
     let mut command = Command::new(binary().expect("the binary"));
-    command.args(["demo", "--listen", "127.0.0.1:0", "--accounts", "3000", "--data"]).arg(folder.data());
+    command
+        .args(["demo", "--listen", "127.0.0.1:0", "--accounts", "3000", "--data"])
+        .arg(folder.join("data"));
     let done = command.output().expect("a demo");
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.code() == Some(1) && said.contains("the journal of another broker"), "{said}");

@@ -1,31 +1,14 @@
 //! A service that is told to end does so in order, whenever it is told, and the next start has little to do.
 
-use std::path::PathBuf;
-
 use plimsoll_log::{Directory, snapshot::Snapshot, snapshots_in};
+use plimsoll_tests::folder::Folder;
 use plimsoll_tests::service::Server;
-
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("plimsoll-ends-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// A service that had said where it listens took SIGTERM for one more moment as if nobody minded it: it was
 /// killed, and whoever had started it saw a fault.
 #[test]
 fn told_to_end_the_moment_it_listens_it_ends_well() {
-    let folder = Folder::new("at-once");
+    let folder = Folder::new("ends-at-once");
     for start in 0..40 {
         let server = Server::start(&folder.0, &[]).expect("a server");
         assert_eq!(server.end(), Some(0), "start {start}");
@@ -46,7 +29,7 @@ fn quotes(from: u32, count: u32) -> String {
 #[test]
 fn after_many_events_the_end_leaves_a_snapshot_of_the_last_epoch() {
     for (events, saved) in [(10_000, false), (50_000, true)] {
-        let folder = Folder::new(&format!("snapshot-{events}"));
+        let folder = Folder::new(&format!("ends-snapshot-{events}"));
         let server = Server::start(&folder.0, &[]).expect("a server");
         for from in (0..events).step_by(5_000) {
             assert_eq!(server.post(quotes(from, 5_000).as_bytes()).expect("an answer").status, 200);
@@ -64,7 +47,7 @@ fn after_many_events_the_end_leaves_a_snapshot_of_the_last_epoch() {
 /// due had more to recompute each time, seven seconds after ten times.
 #[test]
 fn a_service_that_is_killed_again_and_again_takes_its_snapshots() {
-    let folder = Folder::new("killed");
+    let folder = Folder::new("ends-killed");
     let mut kept = Vec::new();
     for round in 0..5 {
         let server = Server::start(&folder.0, &[]).expect("a server");

@@ -2,27 +2,26 @@
 //! answered is lost.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use plimsoll_tests::folder::Folder;
 use plimsoll_tests::service::Server;
 use plimsoll_tests::streams::rng::Rng;
 
 /// A device of its own of some megabytes, in memory.
-struct Device(PathBuf);
+struct Device(Folder);
 
 impl Device {
     /// None where this process may not mount one.
     fn of(name: &str, mib: u32) -> Option<Self> {
-        let path = std::env::temp_dir().join(format!("plimsoll-device-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a folder");
-        let device = Device(path);
+        let device = Device(Folder::new(&format!("device-{name}")));
         device.mount(&format!("size={mib}m")).then_some(device)
     }
 
     fn mount(&self, options: &str) -> bool {
         let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&self.0).output();
+            Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&self.0.0).output();
         mounted.is_ok_and(|done| done.status.success())
     }
 }
@@ -30,8 +29,7 @@ impl Device {
 impl Drop for Device {
     fn drop(&mut self) {
         // Where it was never mounted there is only a folder.
-        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = Command::new("umount").arg("-l").arg(&self.0.0).output();
     }
 }
 
@@ -83,10 +81,9 @@ fn heads(segment: &Path) -> Vec<usize> {
 
 #[test]
 fn a_flipped_byte_keeps_the_service_from_starting_and_is_named() {
-    let folder = std::env::temp_dir().join(format!("plimsoll-flipped-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&folder);
+    let folder = Folder::new("faults-flipped");
     let mut dice = Rng::new(4);
-    let server = Server::start(&folder, &[]).expect("a server");
+    let server = Server::start(&folder.0, &[]).expect("a server");
     for n in 0..5 {
         assert!(server.post(accounts(n, &mut dice).as_bytes()).is_some_and(|answer| answer.status == 200));
     }
@@ -97,29 +94,10 @@ fn a_flipped_byte_keeps_the_service_from_starting_and_is_named() {
     let epoch = u64::from_le_bytes(bytes[at - 92..at - 84].try_into().expect("eight bytes"));
     bytes[at] ^= 4;
     std::fs::write(&segment, bytes).expect("written");
-    let (status, said) = Server::start(&folder, &[]).map(|_| "it starts").expect_err("it is damaged");
+    let (status, said) = Server::start(&folder.0, &[]).map(|_| "it starts").expect_err("it is damaged");
     assert_eq!(status, Some(14), "{said}");
     let named = said.contains("00000000000000000001.redb") && said.contains(&format!("epoch {epoch}"));
     assert!(named, "epoch {epoch}: {said}");
-    std::fs::remove_dir_all(&folder).expect("removed");
-}
-
-/// A folder of its own for a test, gone at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("plimsoll-faults-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).expect("a folder");
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 fn refused(started: Result<Server, (Option<i32>, String)>) -> (Option<i32>, String) {
@@ -138,8 +116,8 @@ fn a_directory_that_may_not_be_written_keeps_the_service_from_starting() {
     assert!(server.post(accounts(0, &mut dice).as_bytes()).is_some_and(|answer| answer.status == 200));
     assert_eq!(server.end(), Some(0));
     // Another user than the one whose it is: the binary must be where that one can read it.
-    let folder = Folder::new("permission");
-    let binary = folder.0.join("plimsoll");
+    let folder = Folder::new("faults-permission");
+    let binary = folder.join("plimsoll");
     std::fs::copy(plimsoll_tests::scenario::run::binary().expect("the binary"), &binary).expect("copied");
     let of_root = std::fs::Permissions::from_mode(0o700);
     std::fs::set_permissions(&data, of_root).expect("set");
@@ -162,15 +140,15 @@ fn a_directory_that_may_not_be_written_keeps_the_service_from_starting() {
 
 #[test]
 fn a_sync_that_fails_ends_the_service_by_name_and_what_was_answered_is_there() {
-    let folder = Folder::new("sync");
-    let (device, source) = (folder.0.join("device.so"), "tests/peers/stores/device.c");
+    let folder = Folder::new("faults-sync");
+    let (device, source) = (folder.join("device.so"), "tests/peers/stores/device.c");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(source);
     let built = Command::new("cc").args(["-shared", "-fPIC", "-O2", "-o"]).arg(&device).arg(source).status();
     assert!(built.is_ok_and(|status| status.success()), "it is compiled");
     let mut dice = Rng::new(9);
     let (mut started, mut answered_in_all) = (0, 0);
     for failing in 1..24 {
-        let data = folder.0.join(format!("data-{failing}"));
+        let data = folder.join(format!("data-{failing}"));
         let mut command = Command::new("env");
         command.arg(format!("LD_PRELOAD={}", device.display())).arg(format!("SYNC_FAILS_AT={failing}"));
         let mut answered = 0;
@@ -203,11 +181,11 @@ fn a_sync_that_fails_ends_the_service_by_name_and_what_was_answered_is_there() {
 
 #[test]
 fn a_snapshot_of_a_newer_version_keeps_the_service_from_starting() {
-    let folder = Folder::new("newer");
+    let folder = Folder::new("faults-newer");
     let mut dice = Rng::new(10);
     let server = Server::start(&folder.0, &["--snapshot-every", "1"]).expect("a server");
     assert!(server.post(accounts(0, &mut dice).as_bytes()).is_some_and(|answer| answer.status == 200));
-    let snapshot = folder.0.join("snapshots/00000000000000000001.state");
+    let snapshot = folder.join("snapshots/00000000000000000001.state");
     while !snapshot.exists() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }

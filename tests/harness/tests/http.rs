@@ -2,28 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use plimsoll_tests::folder::Folder;
 use plimsoll_tests::service::{Answer, Listener, Server};
 use serde_json::{Value, json};
-
-/// A folder of its own for a test, gone at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("plimsoll-http-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 fn start(folder: &Folder) -> Server {
     Server::start(&folder.0, &[]).unwrap_or_else(|(status, said)| panic!("{status:?}: {said}"))
@@ -73,7 +56,7 @@ fn posted(answer: Option<Answer>) -> Value {
 
 #[test]
 fn events_are_answered_and_accounts_are_shown_term_by_term() {
-    let folder = Folder::new("shown");
+    let folder = Folder::new("http-shown");
     let server = start(&folder);
     let taken = posted(server.post(book().as_bytes()));
     assert_eq!(
@@ -112,7 +95,7 @@ fn events_are_answered_and_accounts_are_shown_term_by_term() {
 
 #[test]
 fn questions_change_nothing() {
-    let folder = Folder::new("questions");
+    let folder = Folder::new("http-questions");
     let server = start(&folder);
     posted(server.post(book().as_bytes()));
     let ask = |path: &str, body: &Value| {
@@ -160,7 +143,7 @@ fn questions_change_nothing() {
 
 #[test]
 fn a_policy_is_taken_whole_or_with_all_its_faults() {
-    let folder = Folder::new("policies");
+    let folder = Folder::new("http-policies");
     let server = start(&folder);
     posted(server.post(book().as_bytes()));
     let put =
@@ -177,7 +160,7 @@ fn a_policy_is_taken_whole_or_with_all_its_faults() {
 
 #[test]
 fn the_history_of_an_account_is_what_was_told_of_it_over_restarts() {
-    let folder = Folder::new("history");
+    let folder = Folder::new("http-history");
     let server = start(&folder);
     posted(server.post(book().as_bytes()));
     for n in 0..30 {
@@ -203,7 +186,7 @@ fn the_history_of_an_account_is_what_was_told_of_it_over_restarts() {
 
 #[test]
 fn metrics_count_what_came_and_what_became_of_it() {
-    let folder = Folder::new("metrics");
+    let folder = Folder::new("http-metrics");
     let server = start(&folder);
     posted(server.post(book().as_bytes()));
     posted(server.post(book().as_bytes()));
@@ -223,7 +206,7 @@ fn metrics_count_what_came_and_what_became_of_it() {
 
 #[test]
 fn what_cannot_be_answered_is_a_problem_with_a_code() {
-    let folder = Folder::new("problems");
+    let folder = Folder::new("http-problems");
     let server = start(&folder);
     for (path, status, code) in [
         ("/v1/accounts/A9", 404, "unknown_account"),
@@ -252,7 +235,7 @@ fn what_cannot_be_answered_is_a_problem_with_a_code() {
 
 #[test]
 fn a_stream_goes_on_after_an_id_over_restarts_without_gap_or_double() {
-    let folder = Folder::new("stream");
+    let folder = Folder::new("http-stream");
     let server = start(&folder);
     let mut listener = Listener::on(server.address, "?type=tier_changed", None);
     posted(server.post(book().as_bytes()));
@@ -289,7 +272,7 @@ fn a_stream_goes_on_after_an_id_over_restarts_without_gap_or_double() {
 /// else waits for them.
 #[test]
 fn clients_that_hold_on_are_cut_off() {
-    let folder = Folder::new("slow");
+    let folder = Folder::new("http-slow");
     let server = Server::start(&folder.0, &["--longest", "2"]).expect("a server");
     posted(server.post(book().as_bytes()));
     let connect = |said: &[u8]| {
@@ -344,13 +327,13 @@ fn clients_that_hold_on_are_cut_off() {
 
 #[test]
 fn a_second_process_and_a_directory_without_permission_are_named() {
-    let folder = Folder::new("second");
+    let folder = Folder::new("http-second");
     let server = start(&folder);
     let second = Server::start(&folder.0, &[]).expect_err("refused");
     assert_eq!(second.0, Some(10), "{}", second.1);
     assert!(second.1.contains("another process"), "{}", second.1);
     server.kill();
-    let file = folder.0.join("file");
+    let file = folder.join("file");
     std::fs::write(&file, b"x").expect("written");
     let under = Server::start(&file.join("data"), &[]).expect_err("refused");
     assert!(under.0 == Some(13) || under.0 == Some(11), "{under:?}");
@@ -358,11 +341,11 @@ fn a_second_process_and_a_directory_without_permission_are_named() {
 
 #[test]
 fn others_than_this_machine_need_a_key() {
-    let folder = Folder::new("key");
+    let folder = Folder::new("http-key");
     std::fs::create_dir_all(&folder.0).expect("a folder");
-    let key = folder.0.join("key");
+    let key = folder.join("key");
     std::fs::write(&key, "0123456789abcdef0123\n").expect("written");
-    let data = folder.0.join("data");
+    let data = folder.join("data");
     let refused = Server::start(&data, &["--listen", "0.0.0.0:0"]).expect_err("refused");
     assert!(refused.1.contains("--key-file"), "{refused:?}");
     let server = Server::start(&data, &["--key-file", key.to_str().expect("text")]).expect("a server");
@@ -376,9 +359,9 @@ fn others_than_this_machine_need_a_key() {
 
 #[test]
 fn a_policy_file_becomes_an_event_where_another_is_in_force() {
-    let folder = Folder::new("policy");
+    let folder = Folder::new("http-policy");
     std::fs::create_dir_all(&folder.0).expect("a folder");
-    let (policy, data) = (folder.0.join("policy.toml"), folder.0.join("data"));
+    let (policy, data) = (folder.join("policy.toml"), folder.join("data"));
     std::fs::write(&policy, "[lines]\nwatch = \"2.10\"\n").expect("written");
     let with = ["--policy", policy.to_str().expect("text")];
     let server = Server::start(&data, &with).expect("a server");

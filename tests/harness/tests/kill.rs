@@ -6,24 +6,17 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use plimsoll_log::Reader;
+use plimsoll_tests::folder::Folder;
 use plimsoll_tests::service::{Server, request};
 use plimsoll_tests::streams::rng::Rng;
 use serde_json::{Value, json};
 
 /// A folder of its own, gone at the end.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 const ACCOUNTS: usize = 60;
 const SECURITIES: usize = 12;
 const KILLS: u32 = 110;
@@ -120,12 +113,6 @@ fn figures(server: &Server) -> Vec<Value> {
     (0..ACCOUNTS).map(|k| server.get(&format!("/v1/accounts/A{k}")).json()["account"].clone()).collect()
 }
 
-fn folder(name: &str) -> Folder {
-    let path = std::env::temp_dir().join(format!("plimsoll-kill-{name}-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&path);
-    Folder(path)
-}
-
 /// Posts one submission after the other, each until it is answered; tells how many were.
 fn load(all: &[String], address: &std::sync::Mutex<SocketAddr>, answered: &AtomicU32, ended: &AtomicBool) {
     for body in all {
@@ -147,7 +134,7 @@ fn load(all: &[String], address: &std::sync::Mutex<SocketAddr>, answered: &Atomi
 
 #[test]
 fn a_day_of_kills_is_a_day_without() {
-    let disturbed = folder("disturbed");
+    let disturbed = Folder::new("kill-disturbed");
     std::fs::create_dir_all(&disturbed.0).expect("a folder");
     let (data, phases) = (disturbed.0.join("data"), disturbed.0.join("phase"));
     let more = ["--snapshot-every", "25", "--phases", phases.to_str().expect("text")];
@@ -201,7 +188,7 @@ fn a_day_of_kills_is_a_day_without() {
     let server = start();
     let post = |server: &Server, body: &String| server.post(body.as_bytes()).expect("an answer");
     post(&server, &all[answered]);
-    let undisturbed = folder("undisturbed");
+    let undisturbed = Folder::new("kill-undisturbed");
     let plain = Server::start(&undisturbed.0, &[]).expect("a server");
     for body in &all[..=answered] {
         assert_eq!(post(&plain, body).status, 200);

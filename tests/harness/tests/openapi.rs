@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use plimsoll_tests::folder::Folder;
 use plimsoll_tests::service::Server;
 
 const KEY: &str = "0123456789abcdef0123";
@@ -27,8 +28,7 @@ fn the_service_answers_as_its_description_says() {
         println!("skipped: scripts/lib/openapi FOLDER installs the tools, PLIMSOLL_OPENAPI names the folder");
         return;
     };
-    let folder = std::env::temp_dir().join(format!("plimsoll-openapi-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
+    let folder = Folder::new("openapi");
     let (key, file) = (folder.join("key"), folder.join("openapi.json"));
     std::fs::write(&key, KEY).expect("written");
     let server = Server::start(&folder.join("data"), &["--key-file", key.to_str().expect("text")]);
@@ -52,7 +52,6 @@ fn the_service_answers_as_its_description_says() {
         ])
         .args(["--exclude-checks", "positive_data_acceptance"])
         .args(["--max-examples", "25", "--seed", "1", "--no-color"])
-        .current_dir(&folder));
+        .current_dir(&folder.0));
     server.kill();
-    std::fs::remove_dir_all(&folder).expect("removed");
 }

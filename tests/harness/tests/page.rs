@@ -1,37 +1,20 @@
 //! The live page as a desk sees it: the real service, Debian's Chromium, no reload.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use plimsoll_tests::browser::Browser;
+use plimsoll_tests::folder::Folder;
 use plimsoll_tests::service::Server;
 use serde_json::{Value, json};
 
-/// A folder of its own for a test, gone at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("plimsoll-page-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::create_dir_all(&path).expect("a folder");
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// A browser, or why the test is skipped.
 fn browser(folder: &Folder) -> Option<Browser> {
-    let started = Browser::start(&folder.0.join("profile"));
+    let started = Browser::start(&folder.join("profile"));
     started.map_err(|why| println!("skipped: {why}")).ok()
 }
 
 fn start(folder: &Folder, more: &[&str]) -> Server {
-    Server::start(&folder.0.join("data"), more).unwrap_or_else(|(status, said)| panic!("{status:?}: {said}"))
+    Server::start(&folder.join("data"), more).unwrap_or_else(|(status, said)| panic!("{status:?}: {said}"))
 }
 
 fn event(kind: &str, id: &str, at: &str, rest: Value) -> String {
@@ -107,7 +90,7 @@ const LIVE: &str = "document.getElementById('state').textContent.startsWith";
 
 #[test]
 fn a_desk_watches_a_fall_without_a_reload() {
-    let folder = Folder::new("fall");
+    let folder = Folder::new("page-fall");
     let Some(mut browser) = browser(&folder) else { return };
     let pictures = std::env::temp_dir().join("plimsoll-page");
     std::fs::create_dir_all(&pictures).expect("a folder");
@@ -198,9 +181,9 @@ fn an_account_term_by_term(browser: &mut Browser, server: &Server, pictures: &Pa
 
 #[test]
 fn a_page_without_the_key_asks_for_it() {
-    let folder = Folder::new("key");
+    let folder = Folder::new("page-key");
     let Some(mut browser) = browser(&folder) else { return };
-    let key = folder.0.join("key");
+    let key = folder.join("key");
     std::fs::write(&key, "0123456789abcdef0123\n").expect("written");
     let server = start(&folder, &["--key-file", key.to_str().expect("text")]);
     browser.open(&format!("http://{}/", server.address));
@@ -218,7 +201,7 @@ fn a_page_without_the_key_asks_for_it() {
 
 #[test]
 fn what_a_browser_may_do_with_the_page_is_said() {
-    let folder = Folder::new("policy");
+    let folder = Folder::new("page-policy");
     let server = start(&folder, &[]);
     for (path, kind) in [("/", "text/html"), ("/page.js", "text/javascript"), ("/page.css", "text/css")] {
         let answer = server.get(path);

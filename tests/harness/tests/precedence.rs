@@ -6,7 +6,8 @@
 //! member are spelt out below.
 
 use plimsoll_tests::CODES as ORDER;
-use plimsoll_tests::scenario::run::{self, Folder};
+use plimsoll_tests::folder::Folder;
+use plimsoll_tests::scenario::run;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -350,7 +351,7 @@ fn the_earlier_fault_is_the_code() {
         .enumerate()
         .map(|(nth, event)| line(event, nth))
         .collect();
-    let folder = Folder::new().expect("a folder");
+    let folder = Folder::new("precedence");
     let replayed = run::replay(&folder, &lines, None, &[]).expect("a replay");
     assert_eq!(replayed.status, Some(0), "{}", replayed.said);
     let refusals: Vec<&Value> = replayed.effects.iter().filter(|e| e["type"] == "refused").collect();
@@ -368,7 +369,6 @@ fn the_earlier_fault_is_the_code() {
     }
     assert!(wrong.is_empty(), "{} of {} in another order\n{}", wrong.len(), faulty.len(), wrong.join("\n"));
     assert_eq!(refusals.len(), faulty.len(), "only the faulty ones are refused");
-    folder.remove();
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What must hold for every stream, through the real binary alone.
 
+use plimsoll_tests::folder::Folder;
 use plimsoll_tests::streams::Stream;
-use plimsoll_tests::streams::driver::{Ended, Outcome, Run, Scratch, run_binary};
+use plimsoll_tests::streams::driver::{Ended, Outcome, Run, run_binary};
 use plimsoll_tests::streams::rng::Rng;
 use plimsoll_tests::streams::stream::join;
 use plimsoll_tests::streams::swarm::{ACTS, Act, Swarm};
@@ -37,13 +38,13 @@ fn clean(seed: u64) -> Stream {
     })
 }
 
-fn succeed(scratch: &Scratch, files: &[Vec<u8>], run: &Run) -> Outcome {
+fn succeed(scratch: &Folder, files: &[Vec<u8>], run: &Run) -> Outcome {
     let ended = run_binary(scratch, files, run);
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     ended.outcome
 }
 
-fn replay(scratch: &Scratch, lines: &[String], policy: Option<&str>) -> Outcome {
+fn replay(scratch: &Folder, lines: &[String], policy: Option<&str>) -> Outcome {
     succeed(scratch, &[join(lines)], &Run::lanes(1, policy))
 }
 
@@ -67,7 +68,7 @@ fn assert_same(seed: u64, what: &str, left: &Outcome, right: &Outcome) {
 
 #[test]
 fn lanes_do_not_show() {
-    let scratch = Scratch::new();
+    let scratch = Folder::new("properties");
     for seed in seeds(40) {
         let stream = Stream::of(seed);
         let policy = stream.policy.as_deref();
@@ -81,7 +82,7 @@ fn lanes_do_not_show() {
 
 #[test]
 fn chunking_into_files_and_blank_lines_change_nothing() {
-    let scratch = Scratch::new();
+    let scratch = Folder::new("properties");
     for seed in seeds(40) {
         let stream = Stream::of(seed);
         let policy = stream.policy.as_deref();
@@ -125,7 +126,7 @@ fn unordered(text: &str) -> Vec<String> {
 
 #[test]
 fn the_order_of_accounts_changes_nothing_but_order() {
-    let scratch = Scratch::new();
+    let scratch = Folder::new("properties");
     for seed in seeds(30) {
         let stream = clean(seed);
         let policy = stream.policy.as_deref();
@@ -167,7 +168,7 @@ fn the_order_of_accounts_changes_nothing_but_order() {
 
 #[test]
 fn duplicates_change_nothing() {
-    let scratch = Scratch::new();
+    let scratch = Folder::new("properties");
     for seed in seeds(40) {
         let stream = clean(seed);
         let policy = stream.policy.as_deref();
@@ -203,7 +204,7 @@ fn duplicates_change_nothing() {
 
 #[test]
 fn the_state_as_of_an_epoch_is_the_trace_at_it() {
-    let scratch = Scratch::new();
+    let scratch = Folder::new("properties");
     for seed in seeds(25) {
         let stream = Stream::of(seed);
         let policy = stream.policy.as_deref();
@@ -263,7 +264,7 @@ fn ladder(stream: &Stream, prices: &[u32]) -> (Vec<String>, usize) {
 
 #[test]
 fn an_adverse_price_never_improves_a_tier_and_a_better_one_never_worsens_it() {
-    let scratch = Scratch::new();
+    let scratch = Folder::new("properties");
     let fall = [9_000_000, 1_000_000, 400_000, 200_000, 120_000, 80_000, 50_000, 30_000, 9000, 1];
     let rise = [2, 9001, 31_000, 51_000, 90_000, 130_000, 250_000, 500_000, 1_100_000, 9_500_000];
     let prices: Vec<u32> = fall.into_iter().chain(rise).collect();
@@ -370,7 +371,7 @@ impl Ledger {
 
 #[test]
 fn money_and_shares_are_conserved_to_the_last_unit() {
-    let scratch = Scratch::new();
+    let scratch = Folder::new("properties");
     let mut compared = 0;
     for seed in seeds(60) {
         let still = [
@@ -453,7 +454,7 @@ fn take_mark(marks: &mut BTreeMap<String, i128>, event: &Value) {
 
 #[test]
 fn a_line_that_is_no_event_stops_the_replay_and_is_named() {
-    let scratch = Scratch::new();
+    let scratch = Folder::new("properties");
     let garbage: [&[u8]; 8] =
         [b"not json", b"[1]", b"5", b"\"text\"", b"{\"v\":1", b"{}}", b"null", b"{\"a\":\"\xff\"}"];
     for (case, bad) in garbage.iter().enumerate() {
@@ -501,7 +502,7 @@ fn garble(rng: &mut Rng, bytes: &mut Vec<u8>) {
 }
 
 fn garbled_cases(from: u64, count: u64) {
-    let scratch = Scratch::new();
+    let scratch = Folder::new("properties");
     for seed in from..from + count {
         let stream = Stream::with(seed, |swarm| {
             swarm.steps = 25;

@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
+use plimsoll_tests::folder::Folder;
 use plimsoll_tests::scenario::run::binary;
 
 /// The blocks of commands, each with its line in the text.
@@ -36,9 +37,7 @@ fn script(block: &str) -> String {
 #[test]
 fn the_blocks_of_the_readme_do_what_they_say() {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the project");
-    let here = std::env::temp_dir().join(format!("plimsoll-readme-{}", std::process::id()));
-    let _ = std::fs::remove_dir_all(&here);
-    std::fs::create_dir_all(&here).expect("a folder");
+    let here = Folder::new("readme");
     for entry in std::fs::read_dir(&top).expect("the project").flatten() {
         symlink(entry.path(), here.join(entry.file_name())).expect("a link");
     }
@@ -58,7 +57,7 @@ fn the_blocks_of_the_readme_do_what_they_say() {
             "pipefail",
             "-c",
         ]);
-        command.arg(own.to_owned() + script).current_dir(&here).output()
+        command.arg(own.to_owned() + script).current_dir(&here.0).output()
     };
     if !apart("").is_ok_and(|done| done.status.success()) {
         println!("skipped: this process may not have a network of its own, or there is no iproute2");
@@ -83,5 +82,4 @@ fn the_blocks_of_the_readme_do_what_they_say() {
     for words in ["\"type\":\"tier_changed\"", "\"accepted\":", "\"tiers\":"] {
         assert!(said.contains(words), "{words} is nowhere in\n{said}");
     }
-    std::fs::remove_dir_all(&here).expect("removed");
 }

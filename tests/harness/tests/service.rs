@@ -1,7 +1,7 @@
 //! The live run over its log: what was answered is there after any end of the process, every restart is a
 //! proof, and the log replays to the effects of the live day byte for byte.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -11,28 +11,12 @@ use plimsoll_log::snapshot::Pace;
 use plimsoll_log::{Disk, Epoch, Fault, Log, Reader};
 use plimsoll_service::recover::{Failure, Recovery, recover};
 use plimsoll_service::run::{Receipt, Run, Snapshotting};
+use plimsoll_tests::folder::Folder;
 use plimsoll_tests::scenario::run::binary;
 use plimsoll_tests::streams::Stream;
 use plimsoll_tests::streams::rng::Rng;
 use plimsoll_tests::streams::stream::join;
 use plimsoll_wire::time::parse_time;
-
-/// A folder of its own for a test, gone at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("plimsoll-service-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        Folder(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 fn open(folder: &Path, lanes: usize) -> (Run, Recovery) {
     recover(folder, Arc::new(Disk), lanes, &mut |_, _| ()).unwrap_or_else(|failure| panic!("{failure}"))
@@ -79,7 +63,7 @@ const STREAMS: u64 = 40;
 fn every_event_is_answered_once_and_the_log_replays_to_the_same_effects() {
     let (mut told, mut refused) = (0, 0);
     for seed in 0..STREAMS {
-        let folder = Folder::new(&format!("replays-{seed}"));
+        let folder = Folder::new(&format!("service-replays-{seed}"));
         let stream = Stream::of(seed);
         let all = submissions(&stream, &mut Rng::new(seed));
         let (mut run, recovery) = open(&folder.0, 1 + seed as usize % 3);
@@ -98,7 +82,7 @@ fn every_event_is_answered_once_and_the_log_replays_to_the_same_effects() {
         let hash = run.engine().state_hash();
         drop(run);
         // The product's own replay of the directory, with another number of lanes.
-        let out = folder.0.join("effects");
+        let out = folder.join("effects");
         let done = Command::new(binary().expect("the binary"))
             .args(["replay", "--lanes", "2", "--effects"])
             .arg(&out)
@@ -125,13 +109,13 @@ fn a_day_with_restarts_is_a_day_without() {
         let stream = Stream::of(1_000 + seed);
         let mut dice = Rng::new(seed);
         let all = submissions(&stream, &mut dice);
-        let undisturbed = Folder::new(&format!("undisturbed-{seed}"));
+        let undisturbed = Folder::new(&format!("service-undisturbed-{seed}"));
         let (mut run, _) = open(&undisturbed.0, 1);
         let (answers, effects) = live(&mut run, &all);
         let hash = run.engine().state_hash();
         drop(run);
 
-        let folder = Folder::new(&format!("restarted-{seed}"));
+        let folder = Folder::new(&format!("service-restarted-{seed}"));
         let (mut run, _) = open(&folder.0, 2);
         let (mut receipts, mut got) = (Vec::new(), Vec::new());
         let mut at = 0;
@@ -187,7 +171,7 @@ fn a_day_with_restarts_is_a_day_without() {
 
 #[test]
 fn a_submission_that_was_partly_committed_may_be_sent_again() {
-    let folder = Folder::new("again");
+    let folder = Folder::new("service-again");
     let line = |kind: &str, id: &str, rest: &str| {
         format!(
             r#"{{"v":1,"type":"{kind}","id":"{id}","source":"s","at":"2026-01-19T09:30:00+08:00"{rest}}}"#
@@ -212,7 +196,7 @@ fn a_submission_that_was_partly_committed_may_be_sent_again() {
 
 #[test]
 fn a_line_that_is_no_event_is_refused_and_is_in_no_epoch() {
-    let folder = Folder::new("no-event");
+    let folder = Folder::new("service-no-event");
     let (mut run, _) = open(&folder.0, 1);
     let (receipts, effects) =
         live(&mut run, &[(b"nothing\n\n[1]\n".to_vec(), Time(0)), (b"[{}, 3".to_vec(), Time(0))]);
@@ -225,13 +209,13 @@ fn a_line_that_is_no_event_is_refused_and_is_in_no_epoch() {
 /// A log whose record says something else than this code makes of its inputs.
 #[test]
 fn a_restart_that_comes_to_other_effects_says_so_and_ends() {
-    let folder = Folder::new("diverged");
+    let folder = Folder::new("service-diverged");
     let stream = Stream::of(7);
     let all = submissions(&stream, &mut Rng::new(7));
     let (mut run, _) = open(&folder.0, 1);
     live(&mut run, &all);
     drop(run);
-    let other = Folder::new("diverged-copy");
+    let other = Folder::new("service-diverged-copy");
     let directory = plimsoll_log::Directory::take(&other.0).expect("the directory");
     let mut log = Log::open(directory, Arc::new(Disk)).expect("a log");
     let all = epochs(&folder.0);
@@ -253,7 +237,7 @@ fn a_restart_that_comes_to_other_effects_says_so_and_ends() {
 
 #[test]
 fn a_damaged_snapshot_is_passed_over_for_the_one_before() {
-    let folder = Folder::new("snapshots");
+    let folder = Folder::new("service-snapshots");
     let stream = Stream::of(11);
     let all = submissions(&stream, &mut Rng::new(11));
     let (mut run, _) = open(&folder.0, 2);
@@ -288,7 +272,7 @@ fn a_damaged_snapshot_is_passed_over_for_the_one_before() {
 
 #[test]
 fn a_log_without_its_first_segments_recovers_and_is_recomputed_from_its_snapshot() {
-    let folder = Folder::new("kept");
+    let folder = Folder::new("service-kept");
     let stream = Stream::of(13);
     let all = submissions(&stream, &mut Rng::new(13));
     let (mut run, _) = open(&folder.0, 2);
@@ -320,7 +304,7 @@ fn a_log_without_its_first_segments_recovers_and_is_recomputed_from_its_snapshot
 
 #[test]
 fn the_doctor_says_what_is_in_a_log_and_names_what_is_wrong() {
-    let folder = Folder::new("doctor");
+    let folder = Folder::new("service-doctor");
     let stream = Stream::of(5);
     let all = submissions(&stream, &mut Rng::new(5));
     let (mut run, _) = open(&folder.0, 1);
@@ -338,7 +322,7 @@ fn the_doctor_says_what_is_in_a_log_and_names_what_is_wrong() {
     let (status, said) = doctor();
     assert_eq!(status, Some(0), "{said}");
     assert!(said.contains(&format!("epochs {epochs} ")) && said.contains(&hash.to_string()), "{said}");
-    let path = folder.0.join("log/00000000000000000001.redb");
+    let path = folder.join("log/00000000000000000001.redb");
     let mut bytes = std::fs::read(&path).expect("read");
     let hit = bytes.windows(8).position(|head| head == b"plEPOCH\n").expect("an epoch") + 60;
     bytes[hit] ^= 1;

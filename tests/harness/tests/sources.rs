@@ -1,19 +1,20 @@
 //! Folders as a broker's night leaves them, watched by a real process that is killed and started again.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use encoding_rs::GB18030;
 use plimsoll_engine::num::Time;
 use plimsoll_files::rows::{Quote, Stamp};
 use plimsoll_files::{EventFile, EventWriter, Format};
+use plimsoll_tests::folder::Folder;
 use plimsoll_tests::service::Server;
 use plimsoll_wire::time::parse_time;
 use serde_json::{Value, json};
 
-/// A folder of its own for a test, gone at its end.
+/// A folder that a server watches.
 struct Night {
-    base: PathBuf,
+    base: Folder,
     server: Option<Server>,
 }
 
@@ -22,7 +23,6 @@ impl Drop for Night {
         if let Some(server) = self.server.take() {
             server.kill();
         }
-        let _ = std::fs::remove_dir_all(&self.base);
     }
 }
 
@@ -31,8 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Night {
     fn new(name: &str) -> Self {
-        let base = std::env::temp_dir().join(format!("plimsoll-sources-{name}-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&base);
+        let base = Folder::new(&format!("sources-{name}"));
         std::fs::create_dir_all(base.join("counter")).expect("a folder");
         std::fs::create_dir_all(base.join("quotes")).expect("a folder");
         let example =

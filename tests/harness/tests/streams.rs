@@ -4,9 +4,10 @@
 //! `PLIMSOLL_STREAMS_ACCOUNT_EPOCHS` says how much is compared (1 000 000; 20 000 with `PLIMSOLL_QUICK=1`),
 //! `PLIMSOLL_SEED` where the seeds begin. A failing stream is made small and written to a file.
 
+use plimsoll_tests::folder::Folder;
 use plimsoll_tests::streams::Stream;
 use plimsoll_tests::streams::coverage::Coverage;
-use plimsoll_tests::streams::driver::{Scratch, check};
+use plimsoll_tests::streams::driver::check;
 use std::env;
 use std::fs;
 use std::path::Path;
@@ -48,7 +49,7 @@ fn the_kept_streams_agree() {
         .filter(|path| path.extension().is_some_and(|e| e == "ndjson"))
         .collect();
     paths.sort();
-    let scratch = Scratch::new();
+    let scratch = Folder::new("streams");
     let mut failures = Vec::new();
     for path in paths {
         let text = fs::read_to_string(&path).expect("a kept stream");
@@ -74,7 +75,7 @@ fn random_streams_agree_and_reach_everything() {
     let total = Mutex::new(Coverage::default());
     let failures = Mutex::new(Vec::new());
     let work = || {
-        let scratch = Scratch::new();
+        let scratch = Folder::new("streams");
         let mut coverage = Coverage::default();
         let mut counted = 0;
         while done.load(Ordering::Relaxed) < wanted {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use plimsoll_tests::folder::Folder;
 use plimsoll_tests::service::Server;
 
 fn strace() -> Option<PathBuf> {
@@ -13,8 +14,7 @@ fn strace() -> Option<PathBuf> {
 
 /// Syncs of a server over so many epochs, from its start to its end.
 fn syncs(strace: &Path, epochs: usize) -> usize {
-    let folder = std::env::temp_dir().join(format!("plimsoll-syncs-{epochs}-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
+    let folder = Folder::new("syncs");
     let trace = folder.join("trace");
     let mut command = Command::new(strace);
     command.args(["-f", "-e", "trace=fsync,fdatasync,sync_file_range,msync", "-o"]).arg(&trace);
@@ -34,7 +34,6 @@ fn syncs(strace: &Path, epochs: usize) -> usize {
     assert!(asked.is_ok_and(|status| status.success()), "it cannot be killed");
     server.wait();
     let text = std::fs::read_to_string(&trace).expect("a trace");
-    std::fs::remove_dir_all(&folder).expect("removed");
     text.lines().filter(|line| line.contains("sync(") || line.contains("sync_file_range(")).count()
 }
 

@@ -1,6 +1,7 @@
 //! The published examples as event files, where they are there, and the one exact state line of the contract.
 
-use plimsoll_tests::scenario::run::{self, Folder};
+use plimsoll_tests::folder::Folder;
+use plimsoll_tests::scenario::run;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ fn published_examples() {
         let events = fs::read_to_string(folder.join(format!("{name}.ndjson"))).expect("events");
         let lines: Vec<String> = events.lines().map(str::to_owned).collect();
         let policy = fs::read_to_string(folder.join(format!("{name}.policy.toml"))).ok();
-        let own = Folder::new().expect("a folder");
+        let own = Folder::new("worked");
         let replayed = run::replay(&own, &lines, policy.as_deref(), &[]).expect("a replay");
         assert_eq!(replayed.status, Some(0), "{name}: {}", replayed.said);
         for (account, wanted) in example["expect"].as_object().expect("accounts") {
@@ -37,7 +38,6 @@ fn published_examples() {
                 }
             }
         }
-        own.remove();
     }
     println!("{} published examples", all.len());
     assert!(differences.is_empty(), "{}", differences.join("\n"));
@@ -57,10 +57,10 @@ fn the_state_line_to_the_byte() {
     .map(|fields| format!(r#"{{"v":1,"source":"desk","at":"{at}",{fields}}}"#))
     .collect();
     let policy = "[costs]\ncommission = \"0\"\nstamp_duty = \"0\"\ntransfer_fee = \"0\"\nslippage = \"0\"\n";
-    let folder = Folder::new().expect("a folder");
+    let folder = Folder::new("worked");
     let replayed = run::replay(&folder, &lines, Some(policy), &[]).expect("a replay");
     assert_eq!(replayed.status, Some(0), "{}", replayed.said);
-    let read = |name: &str| fs::read_to_string(folder.0.join(name)).expect("it was written");
+    let read = |name: &str| fs::read_to_string(folder.join(name)).expect("it was written");
     let state = concat!(
         r#""account":"A1","customer":"C1","tier":"call","ratio":"1.250000","assets":"1250000.0000","debts":"1000000.0000","#,
         r#""cash":"0.0000","receivables":"0.0000","long_value":"1250000.0000","short_value":"0.0000","principal":"1000000.0000","#,
@@ -87,5 +87,4 @@ fn the_state_line_to_the_byte() {
         cause = cause
     );
     assert_eq!(read("effects.ndjson"), effects);
-    folder.remove();
 }

@@ -1,9 +1,10 @@
 //! What came back against what is told. A scenario is complete: an effect it does not tell is an error.
 
+use crate::folder::Folder;
 use crate::scenario::epochs::Epochs;
 use crate::scenario::expect::Expect;
 use crate::scenario::parse::{Case, epochs_of};
-use crate::scenario::run::{self, Folder, Replayed};
+use crate::scenario::run::{self, Replayed};
 use crate::scenario::text;
 use serde_json::Value;
 use std::cmp::Ordering;
@@ -12,19 +13,14 @@ use std::collections::BTreeMap;
 /// Runs one case; the answer is one text for each difference.
 #[must_use]
 pub fn run_case(case: &Case) -> Vec<String> {
-    let folder = match Folder::new() {
-        Ok(folder) => folder,
-        Err(e) => return vec![format!("{}: {e}", case.label)],
-    };
+    let folder = Folder::new("scenario");
     let replayed = match run::replay(&folder, &case.lines, case.policy.as_deref(), &case.flags) {
         Ok(replayed) => replayed,
         Err(e) => return vec![format!("{}: {e}", case.label)],
     };
     let mut found = differences(case, &replayed);
-    if found.is_empty() {
-        folder.remove();
-    } else {
-        found.push(format!("{}: files in {}", case.label, folder.0.display()));
+    if !found.is_empty() {
+        found.push(format!("{}: files in {}", case.label, folder.keep().display()));
     }
     found
 }

@@ -1,11 +1,11 @@
 //! The real binary as a process.
 
+use crate::folder::Folder;
 use serde_json::Value;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What one replay left behind.
 #[derive(Debug, Default)]
@@ -56,30 +56,6 @@ pub fn binary() -> Result<PathBuf, String> {
         })
 }
 
-/// A folder of its own for one run; it stays where the run is not as told.
-#[derive(Debug)]
-pub struct Folder(pub PathBuf);
-
-impl Folder {
-    /// A new empty folder.
-    ///
-    /// # Errors
-    /// It cannot be made.
-    pub fn new() -> Result<Self, String> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let nth = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("plimsoll-scenarios-{}-{nth}", std::process::id()));
-        fs::create_dir_all(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-        Ok(Self(path))
-    }
-
-    /// Takes the folder away again.
-    pub fn remove(self) {
-        // A folder that cannot be removed harms no result.
-        let _ = fs::remove_dir_all(self.0);
-    }
-}
-
 /// Replays `lines` in `folder`.
 ///
 /// # Errors
@@ -90,7 +66,7 @@ pub fn replay(
     policy: Option<&str>,
     flags: &[String],
 ) -> Result<Replayed, String> {
-    let file = |name: &str| folder.0.join(name);
+    let file = |name: &str| folder.join(name);
     let write = |name: &str, text: &str| {
         fs::write(file(name), text).map_err(|e| format!("{}: {e}", file(name).display()))
     };

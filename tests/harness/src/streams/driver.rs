@@ -3,13 +3,13 @@
 use super::coverage::{Coverage, member};
 use super::minimise::minimise;
 use super::stream::{Stream, join};
+use crate::folder::Folder;
 use crate::scenario::run::binary;
 use std::env;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// What a replay left behind, as text.
@@ -61,34 +61,6 @@ impl Difference {
     }
 }
 
-/// An empty folder of its own, removed when dropped.
-#[derive(Debug)]
-pub struct Scratch(pub PathBuf);
-
-impl Scratch {
-    /// Makes the folder.
-    pub fn new() -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("plimsoll-streams-{}-{number}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder for the streams");
-        Self(path)
-    }
-}
-
-impl Default for Scratch {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed is left to the system's own cleaning of temporary folders.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// What to run besides the files.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -110,7 +82,7 @@ impl Run {
 }
 
 /// Runs the binary on files of these bytes.
-pub fn run_binary(scratch: &Scratch, files: &[Vec<u8>], run: &Run) -> Ended {
+pub fn run_binary(scratch: &Folder, files: &[Vec<u8>], run: &Run) -> Ended {
     let folder = &scratch.0;
     let program = binary().unwrap_or_else(|why| panic!("{why}"));
     let mut command = Command::new(program);
@@ -187,7 +159,7 @@ pub fn first_difference(what: &'static str, ours: &str, oracle: &str) -> Option<
 
 /// Runs both on the lines and compares everything.
 pub fn compare(
-    scratch: &Scratch,
+    scratch: &Folder,
     lines: &[String],
     policy: Option<&str>,
     lanes: usize,
@@ -218,12 +190,7 @@ pub fn compare(
 }
 
 /// Compares one stream and, where it fails, makes it small and writes it to a file. The error says all.
-pub fn check(
-    scratch: &Scratch,
-    stream: &Stream,
-    lanes: usize,
-    coverage: &mut Coverage,
-) -> Result<(), String> {
+pub fn check(scratch: &Folder, stream: &Stream, lanes: usize, coverage: &mut Coverage) -> Result<(), String> {
     let policy = stream.policy.as_deref();
     let found = match compare(scratch, &stream.lines, policy, lanes) {
         Ok(outcome) => {

@@ -5,7 +5,8 @@ use plimsoll_bench::Threads;
 use plimsoll_bench::book::Shape;
 use plimsoll_bench::machine::memory_mib;
 use plimsoll_bench::measure::{
-    TEN_THOUSAND_A_SECOND, ask, columns, facts, feed, load, opened, save, settle, sustained,
+    TEN_THOUSAND_A_SECOND, WHILE_SAVING, ask, columns, facts, feed, load, opened, save, saving, settle,
+    sustained,
 };
 use plimsoll_broker::{FeedKind, Profile};
 use plimsoll_engine::Paths;
@@ -33,7 +34,8 @@ struct Args {
     each: bool,
     /// Words in order. Feeds are `kind:epochs`: `ticks256` puts 256 quotes into an epoch, `facts` one fact,
     /// `mixed` is 100 epochs of 300 facts after each snapshot (10 000 a second), `day_end` settles day after day.
-    /// `scenario` asks; `columns` says what they use and the time to read as much once; `save` and `load` do so.
+    /// `scenario` asks; `columns` says what they use and the time to read as much once; `save` and `load` do so;
+    /// `saving:epochs` is the mixed feed with the state saved beside every other stretch of it.
     #[arg(required = true)]
     feeds: Vec<String>,
 }
@@ -70,6 +72,11 @@ fn main() {
             }
             "save" => {
                 println!("{}", save(&bench));
+                continue;
+            }
+            "saving" => {
+                let lines = saving(&mut bench, &shape, (epochs, WHILE_SAVING), &exec);
+                lines.iter().for_each(|line| println!("{line}"));
                 continue;
             }
             "load" => {

@@ -6,7 +6,7 @@ use plimsoll_broker::{Counter, Facts, Feed, FeedEpoch, FeedKind};
 use plimsoll_engine::effect::{Effect, Out};
 use plimsoll_engine::input::SecurityName;
 use plimsoll_engine::scenario::{Shock, Target};
-use plimsoll_engine::{Engine, Exec, StepStats};
+use plimsoll_engine::{Engine, Exec, Saved, StepStats};
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -146,8 +146,20 @@ pub fn feed(
     bench: &mut Bench,
     shape: &Shape,
     kind: FeedKind,
+    sizes: (usize, usize, Facts),
+    exec: &impl Exec,
+) -> Run {
+    feed_and(bench, shape, kind, sizes, exec, |_, _| {})
+}
+
+/// Runs a feed; after each step, untimed, `after` has the engine and the time the step took.
+fn feed_and(
+    bench: &mut Bench,
+    shape: &Shape,
+    kind: FeedKind,
     (epochs, batch, facts): (usize, usize, Facts),
     exec: &impl Exec,
+    after: impl FnMut(&mut Engine, Duration),
 ) -> Run {
     let (universe, day) = universe(shape);
     let book = accounts(shape, &universe, day);
@@ -156,13 +168,14 @@ pub fn feed(
         feed = feed.with_counter(Counter::new(&book, shape.seed, shape.profile, day), facts);
     }
     let mut next = FeedEpoch::default();
-    timed(bench, epochs, exec, |bench| {
+    let prepare = |bench: &mut Bench| {
         for _ in 0..batch {
             feed.next_epoch(&mut next);
             bench.quote(&next.ticks);
             bench.report(&next.facts);
         }
-    })
+    };
+    timed(bench, epochs, exec, prepare, after)
 }
 
 /// Runs facts of the counter, one an epoch.
@@ -173,14 +186,76 @@ pub fn facts(bench: &mut Bench, shape: &Shape, epochs: usize, exec: &impl Exec) 
     let mut feed = Feed::new(FeedKind::Mixed, &universe, shape.seed)
         .with_counter(counter, Facts { at_once: 1, epochs: 1 });
     let mut next = FeedEpoch::default();
-    timed(bench, epochs, exec, |bench| {
-        next.facts.clear();
-        // Every other epoch of a mixed feed is a snapshot, which is passed over.
-        while next.facts.is_empty() {
-            feed.next_epoch(&mut next);
+    timed(
+        bench,
+        epochs,
+        exec,
+        |bench| {
+            next.facts.clear();
+            // Every other epoch of a mixed feed is a snapshot, which is passed over.
+            while next.facts.is_empty() {
+                feed.next_epoch(&mut next);
+            }
+            bench.report(&next.facts);
+        },
+        |_, _| {},
+    )
+}
+
+/// Facts beside which the state is saved: 10 000 a second, and every eleventh epoch a snapshot, so that the
+/// slowest hundredth are snapshots.
+pub const WHILE_SAVING: Facts = Facts { at_once: 300, epochs: 10 };
+/// Accounts that are saved between two steps.
+const SAVED_AT_ONCE: u32 = 1_024;
+
+/// Runs a mixed feed, and saves the state beside it again and again: after as many epochs as a save took
+/// comes the next. A line for the steps that no save was beside, one for those beside a save, one for what
+/// was done for it between two steps.
+///
+/// # Panics
+/// Where what was saved beside the steps is not the state as it was when the save began.
+pub fn saving(bench: &mut Bench, shape: &Shape, sizes: (usize, Facts), exec: &impl Exec) -> Vec<String> {
+    let [mut alone, mut beside, mut pauses] = [(); 3].map(|()| Vec::new());
+    let (mut wanted, mut got) = (String::new(), blake3::Hasher::new());
+    let (mut saves, mut rest, mut is_saving) = (0, 0, false);
+    let after = |engine: &mut Engine, time: Duration| {
+        let times: &mut Vec<Duration> = if is_saving { &mut beside } else { &mut alone };
+        times.push(time);
+        if !is_saving && rest > 0 {
+            rest -= 1;
+            return;
         }
-        bench.report(&next.facts);
-    })
+        if !is_saving {
+            wanted = saved(engine).0;
+            got.reset();
+        }
+        let (started, mut piece) = (Instant::now(), Vec::new());
+        if !is_saving {
+            engine.save_begin();
+        }
+        let more = engine.save_on(SAVED_AT_ONCE, &mut piece);
+        pauses.push(started.elapsed());
+        got.update(&piece);
+        rest += usize::from(is_saving);
+        is_saving = more == Saved::More;
+        if !is_saving {
+            assert_eq!(got.finalize().to_hex()[..16], wanted, "{more:?}: another state was saved");
+            saves += 1;
+        }
+    };
+    let (epochs, facts) = sizes;
+    let run = feed_and(bench, shape, FeedKind::Mixed, (epochs, 1, facts), exec, after);
+    let line = |name: &str, mut times: Vec<Duration>| {
+        times.sort_unstable();
+        let run = Run { times, ..Run::default() };
+        let [p50, p99, max] = [500, 990, 1000].map(|permille| tenths(run.quantile(permille)));
+        format!("{name}: times {} p50_us {p50} p99_us {p99} max_us {max}", run.times.len())
+    };
+    vec![
+        line("steps_alone", alone),
+        line("steps_beside", beside),
+        format!("{} saves {saves} digest {} state {wanted}", line("paused", pauses), run.digest),
+    ]
 }
 
 /// Whether a mixed feed that came by the clock would have been kept up with: snapshots and facts of
@@ -290,7 +365,7 @@ pub fn ask(bench: &Bench, shape: &Shape, exec: &impl Exec) -> Vec<String> {
 
 /// Settles so many days, one after the other.
 pub fn settle(bench: &mut Bench, days: usize, exec: &impl Exec) -> Run {
-    timed(bench, days, exec, Bench::end_day)
+    timed(bench, days, exec, Bench::end_day, |_, _| {})
 }
 
 /// Inputs put together ahead of their steps, so that a step finds what the one before it left in the
@@ -298,7 +373,13 @@ pub fn settle(bench: &mut Bench, days: usize, exec: &impl Exec) -> Run {
 const AHEAD: usize = 5_000;
 
 /// Times the step of epochs that `prepare` puts together.
-fn timed(bench: &mut Bench, epochs: usize, exec: &impl Exec, mut prepare: impl FnMut(&mut Bench)) -> Run {
+fn timed(
+    bench: &mut Bench,
+    epochs: usize,
+    exec: &impl Exec,
+    mut prepare: impl FnMut(&mut Bench),
+    mut after: impl FnMut(&mut Engine, Duration),
+) -> Run {
     let (mut run, mut digest, mut ahead) = (Run::default(), Digest::default(), VecDeque::new());
     for number in 0..epochs {
         if ahead.is_empty() {
@@ -321,6 +402,7 @@ fn timed(bench: &mut Bench, epochs: usize, exec: &impl Exec, mut prepare: impl F
         run.each.push(Each { time, stats, changes });
         run.looked += stats.looked;
         run.paths[stats.path as usize] += 1;
+        after(&mut bench.engine, time);
     }
     run.times.sort_unstable();
     run.digest = digest.text();

@@ -226,6 +226,7 @@ pub fn run(plan: &Plan, mut say: impl FnMut(String)) {
     say(bench.snapshots("snapshots"));
     say(bench.pieces());
     say(bench.listened());
+    say(bench.pauses());
     say(bench.sizes());
     say(bench.restarts());
     say(bench.kills());
@@ -387,19 +388,35 @@ impl Bench<'_> {
             std::thread::sleep(self.plan.every.saturating_sub(started.elapsed()));
         }
         let (after, every) = (self.steps(), self.plan.every.as_millis());
-        let step_ms = (after.0 - before.0) * 1e3 / (after.1 - before.1);
+        let step_ms = (after[0] - before[0]) * 1e3 / (after[1] - before[1]);
         format!("{name}: snapshots {} every_ms {every} {} step_ms {step_ms:.3}", times.0.len(), times.told())
     }
 
-    /// Seconds in steps so far, and how many there were, as the service counts them.
-    fn steps(&mut self) -> (f64, f64) {
+    /// Metrics of the service, by the beginning of their lines.
+    fn metrics<const N: usize>(&mut self, names: [&str; N]) -> [f64; N] {
         let (metrics, _) = self.client.request("GET", "/metrics", b"").expect("metrics");
         let metrics = String::from_utf8_lossy(&metrics).into_owned();
-        let of = |name: &str| {
+        names.map(|name| {
             let line = metrics.lines().find_map(|line| line.strip_prefix(name)).expect("a metric");
             line.trim().parse().expect("a number")
-        };
-        (of("plimsoll_step_seconds_sum "), of("plimsoll_step_seconds_count "))
+        })
+    }
+
+    /// Seconds in steps so far, and how many there were, as the service counts them.
+    fn steps(&mut self) -> [f64; 2] {
+        self.metrics(["plimsoll_step_seconds_sum ", "plimsoll_step_seconds_count "])
+    }
+
+    /// How often a snapshot of the state held the writer up, and how often for longer than two of the
+    /// classes the service counts by: the one above 10 ms, and the one below.
+    fn pauses(&mut self) -> String {
+        self.client = Client::to(self.address());
+        let [all, of_6, of_12] = self.metrics([
+            "plimsoll_snapshot_pause_seconds_count ",
+            "plimsoll_snapshot_pause_seconds_bucket{le=\"0.0064\"} ",
+            "plimsoll_snapshot_pause_seconds_bucket{le=\"0.0128\"} ",
+        ]);
+        format!("pauses: times {all} over_6.4_ms {} over_12.8_ms {}", all - of_6, all - of_12)
     }
 
     /// Snapshots in their time as a feed has them, a batch after the other: from the last byte of the last

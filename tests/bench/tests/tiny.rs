@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use plimsoll_bench::Threads;
 use plimsoll_bench::book::Shape;
-use plimsoll_bench::measure::{Run, columns, facts, feed, load, opened, save, saved, settle, sustained};
+use plimsoll_bench::measure::{
+    Run, columns, facts, feed, load, opened, save, saved, saving, settle, sustained,
+};
 use plimsoll_bench::service::{self, Plan};
 use plimsoll_broker::{Facts, FeedKind, Profile};
 use plimsoll_engine::Paths;
@@ -77,6 +79,14 @@ fn the_words_besides_feeds_say_what_they_measured() {
     assert_eq!(digest, blake3::hash(&state).to_hex()[..16].to_owned());
     let said = save(&bench);
     assert!(said.starts_with(&format!("save: bytes {len} ")) && said.ends_with(&digest), "{said}");
+    // A save of 2 000 accounts is three pieces, with two steps between them.
+    let said = saving(&mut bench, &shape, (40, paced), &exec);
+    assert!(
+        said[0].starts_with("steps_alone: times ") && said[1].starts_with("steps_beside: times "),
+        "{said:?}"
+    );
+    assert!(said[2].contains(" saves 8 "), "{said:?}");
+    let (digest, _) = saved(&bench.engine);
     let said = load(&mut bench, &shape, &exec);
     assert!(said.starts_with("load: accounts 2000 ") && said.ends_with(&digest), "{said}");
     // The book goes on.
@@ -129,6 +139,7 @@ fn the_service_is_measured_over_its_own_face() {
         "snapshots:",
         "pieces:",
         "listened:",
+        "pauses:",
         "sizes:",
         "restarts:",
         "kills:",
@@ -136,8 +147,8 @@ fn the_service_is_measured_over_its_own_face() {
     ];
     assert_eq!(lines.len(), words.len());
     assert!(lines.iter().zip(words).all(|(line, word)| line.starts_with(word)), "{lines:?}");
-    let tiers: u64 = lines[9].split([':', ',', ' ', '}']).filter_map(|word| word.parse::<u64>().ok()).sum();
-    assert_eq!(tiers, 500, "every account has a tier: {}", lines[9]);
+    let tiers: u64 = lines[10].split([':', ',', ' ', '}']).filter_map(|word| word.parse::<u64>().ok()).sum();
+    assert_eq!(tiers, 500, "every account has a tier: {}", lines[10]);
     std::fs::remove_dir_all(&data).expect("removed");
     std::fs::remove_file(data.with_extension("log")).expect("removed");
 }

@@ -195,3 +195,22 @@ fn a_directory_of_another_broker_is_refused() {
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.code() == Some(1) && said.contains("the journal of another broker"), "{said}");
 }
+
+/// The second day of a broker began only with another process, which let the first pass again before it.
+#[test]
+fn a_broker_goes_on_with_the_next_day() {
+    let folder = Folder::new("demo-days");
+    let server = Server::start(&folder.join("data"), &[]).expect("a server");
+    let mut command = Command::new(binary().expect("the binary"));
+    command.args(["broker", "--days", "2", "--accounts", "50", "--securities", "100", "--speed", "1000000"]);
+    command.args(["--to", &format!("http://{}", server.address), "--journal"]).arg(folder.join("journal"));
+    let done = command.output().expect("a broker");
+    let said = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success() && !said.contains("refused"), "{said}");
+    let journal = fs::read_to_string(folder.join("journal")).expect("a journal");
+    let over: Vec<&str> = journal.lines().filter_map(|line| line.strip_suffix(" over")).collect();
+    assert!(over.len() == 2 && over[0] < over[1], "{over:?}");
+    assert!(over.iter().all(|day| said.contains(&format!("the day of {day} is over"))), "{said}");
+    assert_eq!(server.end(), Some(0));
+    assert_whole(&replay(&folder, &folder.join("data")).0);
+}

@@ -53,15 +53,18 @@ pub struct DayArgs {
     /// Which accounts there are: stress (every one in debt) or china.
     #[arg(long, value_name = "WORD", default_value = "stress", value_parser = profile)]
     pub profile: Profile,
+    /// Trading days, one after the other.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub days: u32,
     /// End at this time of the market.
-    #[arg(long, value_name = "HH:MM", value_parser = until)]
+    #[arg(long, value_name = "HH:MM", value_parser = until, conflicts_with = "days")]
     pub until: Option<u32>,
     /// File that every body goes into once it is answered.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
 }
 
-/// Sends a simulated broker to a server: its accounts, then a trading day of snapshots with a crash in it.
+/// Sends a simulated broker to a server: its accounts, then trading days of snapshots with a crash in each.
 ///
 /// Whatever the wall says is its morning: events bear the time of the wall, while the market's own time,
 /// which is shown, goes faster. What is not answered is sent again until it is.
@@ -113,6 +116,9 @@ impl DayArgs {
         flag("--speed", self.speed.to_string().into());
         flag("--scenario", self.scenario.word().into());
         flag("--profile", self.profile.word().into());
+        if self.days > 1 {
+            flag("--days", self.days.to_string().into());
+        }
         if let Some(minute) = self.until {
             flag("--until", format!("{:02}:{:02}", minute / 60, minute % 60).into());
         }
@@ -184,7 +190,14 @@ impl Day<'_> {
         let (date, told) = current;
         let beats = if told > 0 { self.pass(date, Told::Beats(told)) } else { self.open(date)? };
         journal.told(date, Told::Beats(told))?;
-        self.trade(date, &beats, told, journal)
+        self.trade(date, &beats, told, journal)?;
+        for _ in 1..self.args.days {
+            let (_, (date, _)) = journal.days(now().date());
+            let beats = self.open(date)?;
+            journal.told(date, Told::Beats(0))?;
+            self.trade(date, &beats, 0, journal)?;
+        }
+        Ok(())
     }
 
     /// Sends the securities, their closes and the accounts, drawing the next while one is sent.

@@ -65,3 +65,37 @@ impl Exec for Threads {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_engine::effect::Effect;
+    use plimsoll_engine::input::Code;
+    use plimsoll_engine::num::Time;
+    use plimsoll_wire::door::Door;
+
+    use super::*;
+
+    #[test]
+    fn effects_are_the_same_lines_whoever_prints_them() {
+        let mut door = Door::live(Names::default(), 1, Time(0));
+        let most = PRINTED_ALONE + 2;
+        for n in 0..most {
+            let line = format!(
+                r#"{{"v":1,"type":"cash","id":"c{n}","source":"s","at":"1970-01-01T08:00:00+08:00","account":"A","amount":"1","reason":"deposit"}}"#
+            );
+            assert_eq!(door.line(line.as_bytes()), Ok(None));
+        }
+        let cut = door.finish().expect("an epoch");
+        let effect = |n| Effect::Refused { input: n, count: n + 1, code: Code::UnknownAccount, detail: "" };
+        for count in [0, 1, PRINTED_ALONE - 1, PRINTED_ALONE, PRINTED_ALONE + 1, most] {
+            let answer = Out { effects: (0..count as u32).map(effect).collect(), ..Out::default() };
+            let mut lines = Vec::new();
+            print::effects(&mut lines, door.names(), &cut, &answer);
+            assert_eq!(lines.iter().filter(|&&byte| byte == b'\n').count(), count);
+            for lanes in 1..=3 {
+                let threads = Threads::new(lanes).expect("threads");
+                assert!(threads.printed(door.names(), &cut, &answer) == lines, "{count} by {lanes}");
+            }
+        }
+    }
+}

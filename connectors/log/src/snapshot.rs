@@ -5,11 +5,11 @@
 //! passed over for the one before: the log from there on says the rest.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -21,6 +21,10 @@ use crate::record::{FORMAT, Link};
 const MAGIC: &[u8; 8] = b"plSTATE\n";
 /// Magic, format, epoch, link, bytes of the first section.
 const HEADER: usize = 8 + 4 + 8 + 32;
+/// The hash of all before it.
+const SEAL: usize = 32;
+/// Bytes that are read before they are hashed.
+const READ_AT_ONCE: usize = 8 << 20;
 /// Generations that are kept.
 pub const GENERATIONS: usize = 2;
 /// Bytes that are given to the device at a time: a commit of the log waits for no more.
@@ -211,6 +215,33 @@ fn removed(path: &Path) -> std::io::Result<()> {
     fs::remove_file(path)
 }
 
+/// The bytes of a file, and the hash of all but its seal: one thread reads while another hashes.
+fn hashed(path: &Path) -> std::io::Result<(Vec<u8>, blake3::Hash)> {
+    let mut file = File::open(path)?;
+    let len = usize::try_from(file.metadata()?.len()).map_err(std::io::Error::other)?;
+    let mut bytes = vec![0; len];
+    let (body, seal) = bytes.split_at_mut(len.saturating_sub(SEAL));
+    let hash = std::thread::scope(|scope| {
+        let (read, pieces) = channel::<&[u8]>();
+        let hashing = scope.spawn(move || {
+            let mut hasher = blake3::Hasher::new();
+            for piece in pieces {
+                hasher.update(piece);
+            }
+            hasher.finalize()
+        });
+        for piece in body.chunks_mut(READ_AT_ONCE) {
+            file.read_exact(piece)?;
+            // It takes them as long as there are some.
+            let _ = read.send(piece);
+        }
+        drop(read);
+        hashing.join().map_err(|_| std::io::Error::other("the thread that hashes has ended"))
+    })?;
+    file.read_exact(seal)?;
+    Ok((bytes, hash))
+}
+
 /// A snapshot that was read whole.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -227,15 +258,15 @@ impl Snapshot {
     /// # Errors
     /// What the system says, or that it is not what was written.
     pub fn read(path: &Path) -> Result<Self, Fault> {
-        let bytes = fs::read(path).map_err(|cause| Fault::of(path, &cause))?;
+        let (bytes, hash) = hashed(path).map_err(|cause| Fault::of(path, &cause))?;
         let damaged = || Fault::damaged(path, None, "a snapshot that is not what was written");
-        let (body, seal) = bytes.split_last_chunk::<32>().ok_or_else(damaged)?;
+        let (body, seal) = bytes.split_last_chunk::<SEAL>().ok_or_else(damaged)?;
         let (head, _) = body.split_first_chunk::<HEADER>().ok_or_else(damaged)?;
         let word = |at: usize| head[at..at + 4].try_into().map(u32::from_le_bytes).unwrap_or_default();
         if head[..8] == *MAGIC && word(8) > FORMAT {
             return Err(Fault::Newer { path: path.to_owned(), found: word(8), known: FORMAT });
         }
-        if blake3::hash(body).as_bytes() != seal || head[..8] != *MAGIC {
+        if hash.as_bytes() != seal || head[..8] != *MAGIC {
             return Err(damaged());
         }
         let epoch = u64::from(word(12)) | u64::from(word(16)) << 32;
@@ -246,7 +277,7 @@ impl Snapshot {
     /// The state in it.
     #[must_use]
     pub fn state(&self) -> &[u8] {
-        &self.bytes[HEADER..self.bytes.len() - 32]
+        &self.bytes[HEADER..self.bytes.len() - SEAL]
     }
 
     /// Epochs of those that are kept, the oldest first.

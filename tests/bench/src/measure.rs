@@ -202,8 +202,8 @@ pub fn facts(bench: &mut Bench, shape: &Shape, epochs: usize, exec: &impl Exec) 
     )
 }
 
-/// Facts beside which the state is saved: 10 000 a second, and every eleventh epoch a snapshot, so that the
-/// slowest hundredth are snapshots.
+/// Facts beside which the state is saved: every eleventh epoch is a snapshot, so that the slowest hundredth
+/// are snapshots.
 pub const WHILE_SAVING: Facts = Facts { at_once: 300, epochs: 10 };
 /// Accounts that are saved between two steps.
 const SAVED_AT_ONCE: u32 = 1_024;

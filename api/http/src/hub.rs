@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use plimsoll_service::run::Committed;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::sync::{mpsc, watch};
 
 /// Bytes of effects that are kept for listeners who are a little late; others read the log.
@@ -12,42 +13,88 @@ const KEPT_BYTES: usize = 64 << 20;
 /// Epochs that are kept for them.
 const KEPT_EPOCHS: usize = 4_096;
 
-/// One effect, with what filters ask of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Line {
+/// One effect, with what filters ask of it; texts as they stand between the quotes of their JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Line<'t> {
     pub n: u32,
-    pub kind: Box<str>,
-    pub account: Option<Box<str>>,
-    pub tier: Option<Box<str>>,
-    pub json: Box<str>,
+    pub kind: &'t str,
+    pub account: Option<&'t str>,
+    pub tier: Option<&'t str>,
+    pub json: &'t str,
 }
 
-/// The effects of an epoch.
+/// Where a part stands in a text: its first byte and how many they are.
+type Place = (u32, u32);
+
+/// Where an effect stands in the text of its epoch, and its parts in it.
+#[derive(Debug)]
+struct Placed {
+    n: u32,
+    start: usize,
+    len: u32,
+    kind: Place,
+    account: Option<Place>,
+    tier: Option<Place>,
+}
+
+/// The effects of an epoch: one text for all, for many epochs are kept for as long as somebody listens.
 #[derive(Debug)]
 pub(crate) struct Told {
     pub epoch: u64,
-    pub lines: Vec<Line>,
-    bytes: usize,
+    text: Box<str>,
+    lines: Box<[Placed]>,
 }
 
 #[derive(Deserialize)]
-struct Head {
-    r#type: Box<str>,
+struct Head<'t> {
+    #[serde(borrow)]
+    r#type: &'t RawValue,
     n: u32,
-    account: Option<Box<str>>,
-    to: Option<Box<str>>,
+    account: Option<&'t RawValue>,
+    to: Option<&'t RawValue>,
+}
+
+/// Where a JSON string stands in a line, without its quotes.
+fn unquoted(line: &str, value: &RawValue) -> Place {
+    let whole = value.get();
+    let value = whole.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(whole);
+    ((value.as_ptr().addr() - line.as_ptr().addr()) as u32, value.len() as u32)
+}
+
+fn at(text: &str, (start, len): Place) -> &str {
+    &text[start as usize..][..len as usize]
 }
 
 impl Told {
     /// The effects of an epoch as they stand in the log.
-    pub(crate) fn of(epoch: u64, effects: &[u8]) -> Self {
-        let lines = effects.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
-        let line = |line: &[u8]| {
-            let json = std::str::from_utf8(line).ok()?;
-            let Head { r#type: kind, n, account, to: tier } = serde_json::from_str(json).ok()?;
-            Some(Line { n, kind, account, tier, json: json.into() })
+    ///
+    /// # Panics
+    /// On lines that are none: the caller's broken invariant.
+    pub(crate) fn of(epoch: u64, effects: Vec<u8>) -> Self {
+        let text = String::from_utf8(effects).expect("effects are text").into_boxed_str();
+        let placed = |line: &str| {
+            let Head { r#type: kind, n, account, to } = serde_json::from_str(line).expect("an effect");
+            let start = line.as_ptr().addr() - text.as_ptr().addr();
+            let of = |value| unquoted(line, value);
+            let (account, tier) = (account.map(of), to.map(of));
+            Placed { n, start, len: line.len() as u32, kind: of(kind), account, tier }
         };
-        Told { epoch, lines: lines.filter_map(line).collect(), bytes: effects.len() }
+        let lines = text.lines().map(placed).collect();
+        Told { epoch, text, lines }
+    }
+
+    /// An effect by its place among them.
+    pub(crate) fn line(&self, place: usize) -> Option<Line<'_>> {
+        let placed = self.lines.get(place)?;
+        let json = &self.text[placed.start..][..placed.len as usize];
+        let of = |place| at(json, place);
+        let (account, tier) = (placed.account.map(of), placed.tier.map(of));
+        Some(Line { n: placed.n, kind: of(placed.kind), account, tier, json })
+    }
+
+    /// What it takes to keep it.
+    fn bytes(&self) -> usize {
+        self.text.len() + size_of_val(&*self.lines)
     }
 }
 
@@ -60,10 +107,10 @@ struct Ring {
 
 impl Ring {
     fn push(&mut self, told: Told) {
-        self.bytes += told.bytes;
+        self.bytes += told.bytes();
         self.told.push_back(Arc::new(told));
         while self.told.len() > 1 && (self.bytes > KEPT_BYTES || self.told.len() > KEPT_EPOCHS) {
-            self.bytes -= self.told.pop_front().map_or(0, |oldest| oldest.bytes);
+            self.bytes -= self.told.pop_front().map_or(0, |oldest| oldest.bytes());
         }
     }
 }
@@ -134,7 +181,7 @@ impl Hub {
     pub(crate) async fn tell(self, mut committed: mpsc::Receiver<Committed>) {
         while let Some(epoch) = committed.recv().await {
             if self.last.receiver_count() > 0 {
-                let told = Told::of(epoch.number, &epoch.effects);
+                let told = Told::of(epoch.number, epoch.effects);
                 self.ring().push(told);
             } else {
                 *self.ring() = Ring::default();
@@ -148,13 +195,32 @@ impl Hub {
 mod tests {
     use super::*;
 
+    fn effect(n: u32, account: &str) -> String {
+        format!(r#"{{"v":1,"type":"tier_changed","n":{n},"account":"{account}","from":"call","to":"watch"}}"#)
+    }
+
+    #[test]
+    fn an_effect_is_shown_as_it_stands_whatever_its_account_is_called() {
+        let accounts = ["A-1", r#"one that is \"quoted\""#, "两融", ""];
+        let lines: Vec<String> = (0..).zip(accounts).map(|(n, account)| effect(n, account)).collect();
+        let alarm = r#"{"v":1,"type":"alarm","n":4,"account":null}"#;
+        let told = Told::of(7, (lines.join("\n") + "\n" + alarm + "\n").into_bytes());
+        for (place, account) in accounts.into_iter().enumerate() {
+            let shown = told.line(place).expect("an effect");
+            assert_eq!((shown.n as usize, shown.kind, shown.json), (place, "tier_changed", &*lines[place]));
+            assert_eq!((shown.account, shown.tier), (Some(account), Some("watch")));
+        }
+        let shown = Line { n: 4, kind: "alarm", account: None, tier: None, json: alarm };
+        assert_eq!((told.line(4), told.line(5)), (Some(shown), None));
+    }
+
     #[test]
     fn what_is_kept_is_bounded_and_whatever_is_not_is_in_the_log() {
         let hub = Hub::after(4);
         assert!(matches!(hub.told(4), Kept::InLog) && matches!(hub.told(5), Kept::ToCome));
         let most = KEPT_EPOCHS as u64;
         for epoch in 5..5 + most + 3 {
-            hub.ring().push(Told::of(epoch, b""));
+            hub.ring().push(Told::of(epoch, Vec::new()));
             hub.last.send_replace(epoch);
         }
         let last = 4 + most + 3;
@@ -162,8 +228,8 @@ mod tests {
         assert!(matches!(hub.told(last - most + 1), Kept::Told(told) if told.epoch == last - most + 1));
         assert!(matches!(hub.told(last), Kept::Told(told) if told.epoch == last));
         assert!(matches!(hub.told(last + 1), Kept::ToCome));
-        let long = vec![b' '; KEPT_BYTES + 1];
-        hub.ring().push(Told::of(last + 1, &long));
+        let long = effect(0, &"A".repeat(KEPT_BYTES));
+        hub.ring().push(Told::of(last + 1, long.into_bytes()));
         assert_eq!(hub.ring().told.len(), 1, "one that is longer than all that may be kept is kept alone");
     }
 }

@@ -13,6 +13,7 @@ use futures_util::Stream;
 use futures_util::stream::unfold;
 use plimsoll_log::Past;
 use plimsoll_telemetry::{Metric, Metrics};
+use plimsoll_wire::print::write_escaped;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use utoipa::IntoParams;
@@ -42,10 +43,10 @@ fn among(words: &Option<String>, word: Option<&str>) -> bool {
 }
 
 impl Filter {
-    fn passes(&self, line: &Line) -> bool {
-        among(&self.r#type, Some(&line.kind))
-            && among(&self.tier, line.tier.as_deref())
-            && self.account.as_deref().is_none_or(|account| line.account.as_deref() == Some(account))
+    fn passes(&self, line: &Line<'_>) -> bool {
+        among(&self.r#type, Some(line.kind))
+            && among(&self.tier, line.tier)
+            && self.account.as_deref().is_none_or(|account| line.account == Some(account))
     }
 
     fn wants_summaries(&self) -> bool {
@@ -84,11 +85,11 @@ impl Listener {
     fn line(&mut self) -> Option<Event> {
         let (told, at) = self.current.as_mut()?;
         let from = if told.epoch == self.next.0 { self.next.1 } else { 0 };
-        while let Some(line) = told.lines.get(*at) {
+        while let Some(line) = told.line(*at) {
             *at += 1;
-            if line.n >= from && self.filter.passes(line) {
+            if line.n >= from && self.filter.passes(&line) {
                 let event = Event::default().id(format!("{}-{}", told.epoch, line.n));
-                return Some(event.event(&*line.kind).data(&*line.json));
+                return Some(event.event(line.kind).data(line.json));
             }
         }
         self.next = (told.epoch + 1, 0);
@@ -106,7 +107,7 @@ impl Listener {
         let read = tokio::task::spawn_blocking(move || past.epochs(from, CATCH_UP)).await;
         // A log that cannot be read ends the process elsewhere; here it ends the stream.
         let Ok(Ok(epochs)) = read else { return false };
-        let told = epochs.iter().map(|epoch| Arc::new(Told::of(epoch.record.number, &epoch.effects)));
+        let told = epochs.into_iter().map(|epoch| Arc::new(Told::of(epoch.record.number, epoch.effects)));
         self.waiting.extend(told);
         !self.waiting.is_empty()
     }
@@ -160,6 +161,13 @@ fn event_id(text: &str) -> Option<(u64, u32)> {
     Some((epoch.parse().ok()?, n.parse().ok()?))
 }
 
+/// A text as it stands between the quotes of a JSON string.
+fn written(text: &str) -> String {
+    let mut out = Vec::new();
+    write_escaped(&mut out, text.as_bytes());
+    String::from_utf8(out).expect("what was text stays text")
+}
+
 /// Effects as they are committed, as server-sent events; after `Last-Event-ID` where it is given.
 #[utoipa::path(
     get, path = "/v1/stream",
@@ -173,7 +181,8 @@ pub(crate) async fn stream(
     query: Result<Query<Filter>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let Query(filter) = query.map_err(|rejected| Problem::bad(rejected.body_text()))?;
+    let Query(mut filter) = query.map_err(|rejected| Problem::bad(rejected.body_text()))?;
+    filter.account = filter.account.map(|account| written(&account));
     let place = shared.listeners.clone().try_acquire_owned().map_err(|_| Problem::busy())?;
     // First the news, then where the log ends: nothing falls between.
     let news = shared.hub.listen();

@@ -197,3 +197,24 @@ fn a_snapshot_of_a_newer_version_keeps_the_service_from_starting() {
     assert_eq!(status, Some(15), "{said}");
     assert!(said.contains("00000000000000000001.state: written by format 2"), "{said}");
 }
+
+#[test]
+fn a_segment_of_a_newer_version_keeps_the_service_from_starting() {
+    let folder = Folder::new("faults-newer-segment");
+    let server = Server::start(&folder.0, &[]).expect("a server");
+    let body = accounts(0, &mut Rng::new(11));
+    assert!(server.post(body.as_bytes()).is_some_and(|answer| answer.status == 200));
+    server.kill();
+    let segment = folder.join("log/00000000000000000001.redb");
+    let head: redb::TableDefinition<(), (u32, u64, &[u8; 32])> = redb::TableDefinition::new("head");
+    let write = || -> Result<(), redb::Error> {
+        let database = redb::Database::open(&segment)?;
+        let transaction = database.begin_write()?;
+        transaction.open_table(head)?.insert((), (2, 1, &[0; 32]))?;
+        Ok(transaction.commit()?)
+    };
+    write().expect("written");
+    let (status, said) = refused(Server::start(&folder.0, &[]));
+    assert_eq!(status, Some(15), "{said}");
+    assert!(said.contains("00000000000000000001.redb: written by format 2"), "{said}");
+}

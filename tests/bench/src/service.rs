@@ -29,7 +29,7 @@ pub struct Plan {
     pub batches: usize,
     /// Single events at 1 000 a second.
     pub singles: usize,
-    /// Snapshots of all securities, and the time between two.
+    /// Snapshots of all securities by each way of sending them, and the time between two.
     pub snapshots: usize,
     /// See `snapshots`.
     pub every: Duration,
@@ -53,6 +53,10 @@ const AT_ONCE: u64 = 4_000;
 const SECURITIES: usize = 5_500;
 /// Snapshots in which the market falls.
 const FALL: usize = 100;
+/// Ways of sending a snapshot: in one body, in batches, in one body with clients of the stream.
+const WAYS: usize = 3;
+/// Snapshots of a way before the next has its turn, so that all see the same market.
+const TURN: usize = 10;
 const SEED: u64 = 7;
 
 /// A server.
@@ -159,6 +163,29 @@ impl Times {
     }
 }
 
+/// What was measured of a way of sending snapshots.
+#[derive(Default)]
+struct Way {
+    /// From the last byte sent to the answer.
+    last: Times,
+    /// From the first.
+    whole: Times,
+    /// The mean step of each turn.
+    step_ms: Vec<f64>,
+}
+
+impl Way {
+    fn told(self, every_ms: u128) -> String {
+        let (count, step) = (self.last.0.len(), mean(&self.step_ms));
+        let whole = self.whole.told().replace("_ms", "_of_all_ms");
+        format!("snapshots {count} every_ms {every_ms} {} {whole} step_ms {step:.3}", self.last.told())
+    }
+}
+
+fn mean(of: &[f64]) -> f64 {
+    of.iter().sum::<f64>() / of.len().max(1) as f64
+}
+
 fn now() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
     Time(i64::try_from(since.as_micros()).expect("a time"))
@@ -223,9 +250,7 @@ pub fn run(plan: &Plan, mut say: impl FnMut(String)) {
     say(bench.open(&book, first_day));
     say(bench.batches());
     say(bench.singles());
-    say(bench.snapshots("snapshots"));
-    say(bench.pieces());
-    say(bench.listened());
+    bench.day().into_iter().for_each(&mut say);
     say(bench.pauses());
     say(bench.sizes());
     say(bench.restarts());
@@ -375,21 +400,95 @@ impl Bench<'_> {
         }
     }
 
-    /// Snapshots in their time: from the last byte sent to the answer, which says that all is committed.
-    fn snapshots(&mut self, name: &str) -> String {
-        let mut times = Times::default();
+    /// Snapshots while the market falls and recovers, by each way in turn.
+    fn day(&mut self) -> Vec<String> {
+        // The first prices of a day are no snapshot like others: they move all that the batches moved back.
+        let first = self.snapshot();
+        let first = self.send(&first).as_secs_f64() * 1e3;
+        let [mut one, mut pieces, mut listened] = <[Way; WAYS]>::default();
+        let (mut bytes, mut left) = (0, self.plan.snapshots);
+        while left > 0 {
+            let count = left.min(TURN);
+            left -= count;
+            self.turn(&mut one, count, usize::MAX);
+            self.turn(&mut pieces, count, BATCH);
+            bytes += self.listened(|bench| bench.turn(&mut listened, count, usize::MAX));
+        }
+        let (listeners, every) = (self.plan.listeners, self.plan.every.as_millis());
+        // By how much longer a step took with the clients than without, from turn to turn.
+        let longer: Vec<f64> =
+            one.step_ms.iter().zip(&listened.step_ms).map(|(alone, with)| with - alone).collect();
+        let mean = mean(&longer);
+        let squares: f64 = longer.iter().map(|one| (one - mean).powi(2)).sum();
+        let error = (squares / (longer.len() * longer.len().saturating_sub(1).max(1)) as f64).sqrt();
+        let [one, pieces, listened] = [one, pieces, listened].map(|way| way.told(every));
+        vec![
+            format!("first: ms {first:.3}"),
+            format!("snapshots: {one}"),
+            format!("pieces: {pieces}"),
+            format!(
+                "listened: {listened} listeners {listeners} bytes {bytes} longer_ms {mean:.3} error_ms {error:.3}"
+            ),
+        ]
+    }
+
+    /// Snapshots in their time, so many lines a body: from the last byte sent to the answer, which says that
+    /// all is committed, and from the first.
+    fn turn(&mut self, way: &mut Way, count: usize, lines: usize) {
         // The server lets go of a connection that nothing came over for a while.
         self.client = Client::to(self.address());
         let before = self.steps();
-        for _ in 0..self.plan.snapshots {
+        for _ in 0..count {
             let started = Instant::now();
             let body = self.snapshot();
-            times.0.push(self.send(&body));
+            self.posted += body.lines.len() as u64;
+            let all: Vec<&[u8]> = body.lines.split_inclusive(|&byte| byte == b'\n').collect();
+            let bodies: Vec<Vec<u8>> = all.chunks(lines).map(<[&[u8]]>::concat).collect();
+            let begun = Instant::now();
+            let last = bodies.iter().map(|body| self.client.post(body)).last();
+            way.whole.0.push(begun.elapsed());
+            way.last.0.extend(last);
             std::thread::sleep(self.plan.every.saturating_sub(started.elapsed()));
         }
-        let (after, every) = (self.steps(), self.plan.every.as_millis());
-        let step_ms = (after[0] - before[0]) * 1e3 / (after[1] - before[1]);
-        format!("{name}: snapshots {} every_ms {every} {} step_ms {step_ms:.3}", times.0.len(), times.told())
+        let after = self.steps();
+        way.step_ms.push((after[0] - before[0]) * 1e3 / (after[1] - before[1]));
+    }
+
+    /// Works while clients of the stream listen, one of which never reads; gives the bytes the others heard.
+    fn listened(&mut self, work: impl FnOnce(&mut Self)) -> u64 {
+        let (ended, address) = (AtomicBool::new(false), self.address());
+        let listener = |_| {
+            let mut socket = TcpStream::connect(address).expect("a connection");
+            socket
+                .write_all(b"GET /v1/stream?type=tier_changed HTTP/1.1\r\nhost: bench\r\n\r\n")
+                .expect("asked");
+            socket.set_nonblocking(true).expect("set");
+            socket
+        };
+        let mut sockets: Vec<TcpStream> = (0..self.plan.listeners).map(listener).collect();
+        let stuck = sockets.pop();
+        let bytes = std::thread::scope(|scope| {
+            let ended = &ended;
+            let reader = scope.spawn(move || {
+                let (mut bytes, mut buffer) = (0, vec![0; 1 << 16]);
+                while !ended.load(Ordering::Acquire) {
+                    for socket in &mut sockets {
+                        while let Ok(read @ 1..) = socket.read(&mut buffer) {
+                            bytes += read as u64;
+                        }
+                    }
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                bytes
+            });
+            work(self);
+            ended.store(true, Ordering::Release);
+            reader.join().expect("a reader")
+        });
+        drop(stuck);
+        // The server takes leave of them before the next turn.
+        std::thread::sleep(self.plan.every);
+        bytes
     }
 
     /// Metrics of the service, by the beginning of their lines.
@@ -417,62 +516,6 @@ impl Bench<'_> {
             "plimsoll_snapshot_pause_seconds_bucket{le=\"0.0128\"} ",
         ]);
         format!("pauses: times {all} over_6.4_ms {} over_12.8_ms {}", all - of_6, all - of_12)
-    }
-
-    /// Snapshots in their time as a feed has them, a batch after the other: from the last byte of the last
-    /// one to its answer, and from the first of the first.
-    fn pieces(&mut self) -> String {
-        let (mut last, mut whole) = (Times::default(), Times::default());
-        self.client = Client::to(self.address());
-        for _ in 0..self.plan.snapshots {
-            let started = Instant::now();
-            let body = self.snapshot();
-            self.posted += body.lines.len() as u64;
-            let lines: Vec<&[u8]> = body.lines.split_inclusive(|&byte| byte == b'\n').collect();
-            let begun = Instant::now();
-            let times = lines.chunks(BATCH).map(|batch| self.client.post(&batch.concat()));
-            last.0.extend(times.last());
-            whole.0.push(begun.elapsed());
-            std::thread::sleep(self.plan.every.saturating_sub(started.elapsed()));
-        }
-        let every = self.plan.every.as_millis();
-        let whole = whole.told().replace("_ms", "_of_all_ms");
-        format!("pieces: snapshots {} every_ms {every} {} {whole}", last.0.len(), last.told())
-    }
-
-    /// The same with clients of the stream, one of which never reads.
-    fn listened(&mut self) -> String {
-        let (ended, address) = (AtomicBool::new(false), self.address());
-        let listener = |_| {
-            let mut socket = TcpStream::connect(address).expect("a connection");
-            socket
-                .write_all(b"GET /v1/stream?type=tier_changed HTTP/1.1\r\nhost: bench\r\n\r\n")
-                .expect("asked");
-            socket.set_nonblocking(true).expect("set");
-            socket
-        };
-        let mut sockets: Vec<TcpStream> = (0..self.plan.listeners).map(listener).collect();
-        let stuck = sockets.pop();
-        let told = std::thread::scope(|scope| {
-            let ended = &ended;
-            let reader = scope.spawn(move || {
-                let (mut bytes, mut buffer) = (0, vec![0; 1 << 16]);
-                while !ended.load(Ordering::Acquire) {
-                    for socket in &mut sockets {
-                        while let Ok(read @ 1..) = socket.read(&mut buffer) {
-                            bytes += read as u64;
-                        }
-                    }
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                bytes
-            });
-            let told = self.snapshots("listened");
-            ended.store(true, Ordering::Release);
-            format!("{told} listeners {} bytes {}", self.plan.listeners, reader.join().expect("a reader"))
-        });
-        drop(stuck);
-        told
     }
 
     /// What the log takes of what was posted, and the device of the log.

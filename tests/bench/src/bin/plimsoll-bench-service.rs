@@ -24,7 +24,7 @@ struct Args {
     /// Single events at 1 000 a second.
     #[arg(long, default_value_t = 20_000)]
     singles: usize,
-    /// Snapshots, before and with clients of the stream.
+    /// Snapshots in one body, as many in batches, as many with clients of the stream.
     #[arg(long, default_value_t = 100)]
     snapshots: usize,
     /// Milliseconds from one to the next.

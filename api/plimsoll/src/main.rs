@@ -21,6 +21,9 @@ use clap::{Parser, Subcommand};
 use plimsoll_log::Fault;
 use plimsoll_service::recover::Failure;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// A real-time risk engine for margin financing and securities lending (融资融券).
 #[derive(Parser, Debug)]
 #[command(version, propagate_version = true)]

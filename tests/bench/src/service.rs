@@ -71,8 +71,10 @@ impl Server {
         let log = File::options().create(true).append(true).open(plan.data.with_extension("log"));
         let started = Instant::now();
         let mut child = Command::new(&plan.binary)
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--lifeline", "--data"])
             .arg(&plan.data)
+            // It ends with this process, however that ends.
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log.expect("a file for its words"))
             .spawn()
@@ -402,7 +404,9 @@ impl Bench<'_> {
 
     /// Snapshots while the market falls and recovers, by each way in turn.
     fn day(&mut self) -> Vec<String> {
-        // The first prices of a day are no snapshot like others: they move all that the batches moved back.
+        // The first prices of a day are no snapshot like others: they move all that the batches moved back. The
+        // server lets go of a connection that nothing came over for a while.
+        self.client = Client::to(self.address());
         let first = self.snapshot();
         let first = self.send(&first).as_secs_f64() * 1e3;
         let [mut one, mut pieces, mut listened] = <[Way; WAYS]>::default();
@@ -435,7 +439,6 @@ impl Bench<'_> {
     /// Snapshots in their time, so many lines a body: from the last byte sent to the answer, which says that
     /// all is committed, and from the first.
     fn turn(&mut self, way: &mut Way, count: usize, lines: usize) {
-        // The server lets go of a connection that nothing came over for a while.
         self.client = Client::to(self.address());
         let before = self.steps();
         for _ in 0..count {

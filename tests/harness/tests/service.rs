@@ -206,32 +206,50 @@ fn a_line_that_is_no_event_is_refused_and_is_in_no_epoch() {
     assert_eq!((run.log().last(), effects.len()), (0, 0));
 }
 
-/// A log whose record says something else than this code makes of its inputs.
+/// A log that says something else of one epoch than this code makes of its inputs: what was told of it, the
+/// state at its end, or what decided it.
 #[test]
-fn a_restart_that_comes_to_other_effects_says_so_and_ends() {
+fn a_restart_that_comes_to_something_else_says_so_and_ends() {
+    type Forge = fn(&mut Epoch);
+    let forgeries: [(&str, fn(&Epoch) -> bool, Forge); 3] = [
+        ("its effects differ", |epoch| !epoch.effects.is_empty(), |epoch| epoch.effects[0] ^= 1),
+        (
+            "the state differs",
+            |epoch| epoch.record.state.is_some(),
+            |epoch| epoch.record.state.iter_mut().for_each(|state| state[31] ^= 1),
+        ),
+        (
+            "another policy, table or calendar is in force",
+            |_| true,
+            |epoch| epoch.record.versions.rules[0] ^= 1,
+        ),
+    ];
     let folder = Folder::new("service-diverged");
-    let stream = Stream::of(7);
-    let all = submissions(&stream, &mut Rng::new(7));
+    // A state hash stands where a day begins.
+    let day = |stream: &Stream| stream.lines.iter().any(|line| line.contains("\"day_start\""));
+    let stream = (0..).map(Stream::of).find(day).expect("a stream with a day");
     let (mut run, _) = open(&folder.0, 1);
-    live(&mut run, &all);
+    live(&mut run, &submissions(&stream, &mut Rng::new(7)));
     drop(run);
-    let other = Folder::new("service-diverged-copy");
-    let directory = plimsoll_log::Directory::take(&other.0).expect("the directory");
-    let mut log = Log::open(directory, Arc::new(Disk)).expect("a log");
-    let all = epochs(&folder.0);
-    let bad = all.iter().rposition(|epoch| !epoch.effects.is_empty()).expect("effects") as u64 + 1;
-    for Epoch { record, lines, mut effects } in all {
-        if record.number == bad {
-            effects[0] ^= 1;
+    for (expected, may_be, forge) in forgeries {
+        let other = Folder::new("service-diverged-copy");
+        let directory = plimsoll_log::Directory::take(&other.0).expect("the directory");
+        let mut log = Log::open(directory, Arc::new(Disk)).expect("a log");
+        let mut all = epochs(&folder.0);
+        let bad = all.iter().rposition(may_be).expect("such an epoch");
+        forge(&mut all[bad]);
+        for Epoch { record, lines, effects } in all {
+            log.add(&lines);
+            log.append(record, &effects).expect("appended");
         }
-        log.add(&lines);
-        log.append(record, &effects).expect("appended");
-    }
-    drop(log);
-    match recover(&other.0, Arc::new(Disk), 1, &mut |_, _| ()) {
-        Err(failure @ Failure::Diverged { epoch, .. }) => assert_eq!((epoch, failure.status()), (bad, 20)),
-        Err(failure) => panic!("{failure}"),
-        Ok(_) => panic!("it went on"),
+        drop(log);
+        match recover(&other.0, Arc::new(Disk), 1, &mut |_, _| ()) {
+            Err(failure @ Failure::Diverged { epoch, what, .. }) => {
+                assert_eq!((epoch, what, failure.status()), (bad as u64 + 1, expected, 20));
+            }
+            Err(failure) => panic!("{failure}"),
+            Ok(_) => panic!("it went on, although {expected}"),
+        }
     }
 }
 

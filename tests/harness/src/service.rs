@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -167,6 +167,9 @@ pub fn request(address: SocketAddr, method: &str, path: &str, head: &str, body: 
     Some(Answer { status, head, body: all.split_off(end + 4) })
 }
 
+/// How long a listener waits for an effect.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// A listener on the stream of effects.
 #[derive(Debug)]
 pub struct Listener(BufReader<TcpStream>);
@@ -181,7 +184,7 @@ impl Listener {
     /// Where it is refused.
     pub fn on(address: SocketAddr, filter: &str, after: Option<&str>) -> Self {
         let mut socket = TcpStream::connect(address).expect("a connection");
-        socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let after = after.map(|id| format!("last-event-id: {id}\r\n")).unwrap_or_default();
         let asked = format!("GET /v1/stream{filter} HTTP/1.1\r\nhost: test\r\n{after}\r\n");
         socket.write_all(asked.as_bytes()).expect("asked");
@@ -200,9 +203,11 @@ impl Listener {
     /// The next effect; none where nothing comes for a while, or the stream ends.
     pub fn next_told(&mut self) -> Option<Told> {
         let (mut id, mut kind) = (String::new(), String::new());
+        // What keeps a silent stream open comes more often than the socket gives up.
+        let until = Instant::now() + PATIENCE;
         loop {
             let mut line = String::new();
-            if self.0.read_line(&mut line).ok()? == 0 {
+            if self.0.read_line(&mut line).ok()? == 0 || Instant::now() >= until {
                 return None;
             }
             // Lengths of chunks and empty lines stand between.

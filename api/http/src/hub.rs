@@ -9,9 +9,9 @@ use serde_json::value::RawValue;
 use tokio::sync::{mpsc, watch};
 
 /// Bytes of effects that are kept for listeners who are a little late; others read the log.
-const KEPT_BYTES: usize = 64 << 20;
+const KEPT_BYTES: usize = 16 << 20;
 /// Epochs that are kept for them.
-const KEPT_EPOCHS: usize = 4_096;
+const KEPT_EPOCHS: usize = 1_024;
 
 /// One effect, with what filters ask of it; texts as they stand between the quotes of their JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -218,3 +218,28 @@ pub(crate) async fn stream(
         unfold(listener, |mut listener| async { listener.event().await.map(|event| (Ok(event), listener)) });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plimsoll_wire::print::write_text;
+
+    #[test]
+    fn an_account_is_found_by_its_whole_name_whatever_it_is() {
+        let accounts = ["A-1", "A-10", r#"a "quoted" one\"#, "两融\n", "\u{1}"];
+        let mut effects = Vec::new();
+        for (n, account) in accounts.iter().enumerate() {
+            effects.extend(format!(r#"{{"v":1,"type":"restricted","n":{n},"account":"#).into_bytes());
+            write_text(&mut effects, account);
+            effects.extend(b"}\n");
+        }
+        let told = Told::of(1, effects);
+        for (asked, account) in accounts.iter().enumerate() {
+            let filter = Filter { account: Some(written(account)), r#type: None, tier: None };
+            for place in 0..accounts.len() {
+                let line = told.line(place).expect("an effect");
+                assert_eq!(filter.passes(&line), place == asked, "{account:?} asked, {line:?}");
+            }
+        }
+    }
+}

@@ -162,6 +162,17 @@ impl Account {
         }
     }
 
+    /// Replaces the contracts. Millions of accounts have room for what they hold and little more: what a
+    /// draft worked in has room for the largest account it ever was about, and stays with the drafts.
+    pub(crate) fn keep(&mut self, contracts: &[Contract]) {
+        self.contracts.clear();
+        let (len, room) = (contracts.len(), self.contracts.capacity());
+        if len > room || room > 2 * len {
+            self.contracts = Vec::with_capacity(len);
+        }
+        self.contracts.extend_from_slice(contracts);
+    }
+
     pub(crate) fn extras_mut(&mut self) -> &mut Extras {
         self.extras.get_or_insert_with(Box::default)
     }
@@ -300,5 +311,37 @@ impl Holdings {
         self.securities.resize(start + cap as usize, SecurityName(0));
         self.quantities.resize(start + cap as usize, 0);
         *extent = Extent { start: start as u32, len: extent.len, cap };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTRACT: Contract = Contract {
+        quantity: 100,
+        amount: 1,
+        interest: 0,
+        name: ContractName(0),
+        security: SecurityName(0),
+        rate: 0,
+        margin_ratio: 0,
+        opened: Date(0),
+        due: Contract::NO_DUE,
+        through: Date(0),
+        side: ContractSide::Financing,
+    };
+
+    /// Drafts and accounts once changed their vectors with one another, so that after some days every small
+    /// account had the room of the largest: the memory of a server grew for as long as clients traded.
+    #[test]
+    fn an_account_has_no_more_room_than_twice_what_it_holds() {
+        let mut account = Account::new(CustomerName(0), ClientClass::Individual);
+        for len in [1, 2, 100, 99, 50, 49, 3, 4, 0, 7] {
+            account.keep(&vec![CONTRACT; len]);
+            let room = account.contracts.capacity();
+            assert_eq!(account.contracts.len(), len);
+            assert!(room <= 2 * len, "room for {room} of {len}");
+        }
     }
 }

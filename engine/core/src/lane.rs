@@ -422,7 +422,8 @@ impl Lane {
         let (money, owed) = (account.cash, account.owed_shares(security));
         let debts = account.money_debts();
         account.cash = cash;
-        self.spare = std::mem::replace(&mut account.contracts, contracts);
+        account.keep(&contracts);
+        self.spare = contracts;
         let (d_money, d_debts) = (cash - money, account.money_debts() - debts);
         let d_owed = account.owed_shares(security) - owed;
         let held_now = clamp_i64(held_now);

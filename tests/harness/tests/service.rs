@@ -210,8 +210,9 @@ fn a_line_that_is_no_event_is_refused_and_is_in_no_epoch() {
 /// state at its end, or what decided it.
 #[test]
 fn a_restart_that_comes_to_something_else_says_so_and_ends() {
-    type Forge = fn(&mut Epoch);
-    let forgeries: [(&str, fn(&Epoch) -> bool, Forge); 3] = [
+    /// What the end says, which epochs can be forged so, and how.
+    type Forgery = (&'static str, fn(&Epoch) -> bool, fn(&mut Epoch));
+    let forgeries: [Forgery; 3] = [
         ("its effects differ", |epoch| !epoch.effects.is_empty(), |epoch| epoch.effects[0] ^= 1),
         (
             "the state differs",

@@ -239,8 +239,6 @@ pub(crate) struct Extent {
 pub(crate) struct Holdings {
     pub securities: Vec<SecurityName>,
     pub quantities: Vec<Quantity>,
-    /// Entries no account uses.
-    pub dead: usize,
 }
 
 impl Holdings {
@@ -292,7 +290,8 @@ impl Holdings {
     pub(crate) fn replace(&mut self, extent: &mut Extent, holdings: &[(SecurityName, Quantity)]) {
         extent.len = 0;
         if holdings.len() > extent.cap as usize {
-            self.relocate(extent, holdings.len() as u32);
+            let len = holdings.len() as u32;
+            self.relocate(extent, if extent.cap == 0 { len } else { len.next_power_of_two() });
         }
         for (k, &(security, quantity)) in holdings.iter().enumerate() {
             let at = extent.start as usize + k;
@@ -302,10 +301,11 @@ impl Holdings {
         extent.len = holdings.len() as u32;
     }
 
+    /// Gives an account other room. Its old one is lost until the state is loaded again: after the first, rooms
+    /// are powers of two, so that what is lost is no more than what is used.
     fn relocate(&mut self, extent: &mut Extent, cap: u32) {
         let range = Self::range(*extent);
         let start = self.securities.len();
-        self.dead += extent.cap as usize;
         self.securities.extend_from_within(range.clone());
         self.quantities.extend_from_within(range);
         self.securities.resize(start + cap as usize, SecurityName(0));
@@ -331,6 +331,19 @@ mod tests {
         through: Date(0),
         side: ContractSide::Financing,
     };
+
+    /// An account whose opening is stated anew each night, with a position more each time.
+    #[test]
+    fn room_that_is_lost_is_no_more_than_what_is_used() {
+        let (mut holdings, mut extent) = (Holdings::default(), Extent::default());
+        let all: Vec<_> = (0..200).map(|k| (SecurityName(k), 100)).collect();
+        for len in 1..=all.len() {
+            holdings.replace(&mut extent, &all[..len]);
+            assert_eq!(holdings.iter(extent).collect::<Vec<_>>(), all[..len]);
+            let lost = holdings.securities.len() - extent.cap as usize;
+            assert!(lost <= extent.cap as usize, "{lost} lost for {}", extent.cap);
+        }
+    }
 
     /// Drafts and accounts once changed their vectors with one another, so that after some days every small
     /// account had the room of the largest: the memory of a server grew for as long as clients traded.
